@@ -56,9 +56,8 @@ def mnist(tgz):
 
 def fashion_mnist(deb):
     """Arrays of the Fashion-MNIST bundle: images, labels (10,000 for training), test_images, test_labels (2,000)."""
-    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(deb)], check=True, capture_output=True).stdout
     arrays = {}
-    with tarfile.open(fileobj=io.BytesIO(tar)) as package:
+    with tarfile.open(fileobj=io.BytesIO(data_member(Path(deb).read_bytes()))) as package:
         for name, md5 in FASHION_MD5.items():
             member = f"./usr/share/datasets/fashion-mnist/{name}.gz"
             raw = gzip.decompress(package.extractfile(member).read())
@@ -71,6 +70,18 @@ def fashion_mnist(deb):
             else:
                 arrays[part + "labels"] = np.frombuffer(raw, np.uint8, offset=8)[:count]
     return arrays
+
+
+def data_member(deb):
+    """The compressed tar inside a .deb, an ar archive: 8 bytes of magic, then 60-byte headers with name and size."""
+    start = 8
+    while deb[:8] == b"!<arch>\n" and start < len(deb):
+        name, size = deb[start : start + 16], int(deb[start + 48 : start + 58])
+        start += 60
+        if name.startswith(b"data.tar"):
+            return deb[start : start + size]
+        start += size + size % 2  # members begin at even places
+    raise SystemExit("expected a Debian package with a data.tar inside, got another file")
 
 
 def packed(arrays):

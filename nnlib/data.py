@@ -3,9 +3,6 @@
 X is float32 with one example per row, y holds integer labels. Nothing is random unless you pass a generator.
 """
 
-import gzip
-import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,37 +11,6 @@ import numpy as np
 
 DIGITS = tuple("0123456789")
 GARMENTS = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-
-_FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
-_MIRRORS = {
-    "mnist": (
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    ),
-    "fashion-mnist": (
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
-    ),
-}
-_SHA256 = {
-    "mnist": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    ),
-    "fashion-mnist": (
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    ),
-}
 
 
 class Split(NamedTuple):
@@ -80,6 +46,8 @@ def check_split(pair, name="split"):
     if X.ndim < 1 or y.ndim < 1 or len(X) != len(y) or not len(X):
         raise ValueError(f"{name}: expected as many rows in X as in y, at least 1, got {X.shape} and {y.shape}")
     check_finite(X, f"{name}.X")
+    if y.dtype.kind == "f":
+        check_finite(y, f"{name}.y")
     return Split(X, y)
 
 
@@ -207,44 +175,8 @@ def _rows(images):
 
 
 def _official(name, classes):
-    images, labels, test_images, test_labels = (_idx(path) for path in _fetch(name))
+    from .download import official
+
+    images, labels, test_images, test_labels = official(name)
     train, dev = split(_rows(images), labels.astype(np.int64), (11 / 12, 1 / 12), rng=np.random.default_rng(0))
     return Dataset(train, dev, Split(_rows(test_images), test_labels.astype(np.int64)), classes)
-
-
-def _idx(path):
-    """The array in an idx file: four bytes of header, a length per axis, then the bytes."""
-    raw = gzip.decompress(Path(path).read_bytes())
-    shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
-
-
-def _fetch(name):
-    """Paths of the four official files, from the cache or from the first mirror that delivers the right bytes.
-
-    pooch downloads to a temporary name, compares the sha256 and only then moves the file into the cache. The cache
-    is $NNLIB_CACHE, or the place where the system keeps such files.
-    """
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError("full=True downloads with pooch: pip install pooch tqdm") from error
-    cache = Path(os.environ.get("NNLIB_CACHE") or pooch.os_cache("nnlib-course")) / name
-    paths = []
-    for file, sha256 in zip(_FILES, _SHA256[name], strict=True):
-        path, failures = cache / file, []
-        for mirror in _MIRRORS[name]:
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-                break
-            try:
-                pooch.retrieve(mirror + file, f"sha256:{sha256}", file, cache, progressbar=True)
-            except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong hash is a ValueError
-                failures.append(f"  {mirror}: {error}")
-        else:
-            reasons = "\n".join(failures)
-            raise OSError(
-                f"{name}: could not download {file}; tried\n{reasons}\n"
-                "Try again later, or use the bundled images, which need no network: leave out full=True."
-            )
-        paths.append(path)
-    return paths

@@ -5,18 +5,13 @@ Rows are examples. Z is the value before an activation, A after it; dA means d l
 """
 
 import copy
-import inspect
-import json
-import os
-import uuid
-import zipfile
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .functional import sigmoid
 from .init import check_rng, he
+from .saving import read, write
 
 
 class Params(NamedTuple):
@@ -223,6 +218,8 @@ class Sequential(Layer):
             if width and layer.in_features and layer.in_features != width:
                 raise ValueError(f"layer {i}: expected {width} inputs, as many as come out below, got {layer}")
             width = layer.out_features or width
+        self.in_features = next((layer.in_features for layer in self.layers if layer.in_features), None)
+        self.out_features = width
         self._pack()
 
     def _pack(self, dtype=None):
@@ -279,14 +276,6 @@ class Sequential(Layer):
         net._pack(dtype)
         return net
 
-    @property
-    def in_features(self):
-        return next((layer.in_features for layer in self.layers if layer.in_features), None)
-
-    @property
-    def out_features(self):
-        return next((layer.out_features for layer in reversed(self.layers) if layer.out_features), None)
-
     def forward(self, X, training=False):
         """X (N, in) -> the output of the last layer (N, out), usually logits; computed in the dtype of theta."""
         X = np.asarray(X)
@@ -318,17 +307,7 @@ class Sequential(Layer):
 
     def save(self, path):
         """Write architecture and weights to `path` as .npz; a kill at any moment leaves the old file or the new one."""
-        path = Path(path)
-        text = json.dumps([_row(layer) for layer in self.layers], default=np.ndarray.tolist)
-        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, layers=np.array(text), theta=self.theta)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write(path, self.layers, self.theta)
 
     @classmethod
     def load(cls, path):
@@ -336,58 +315,15 @@ class Sequential(Layer):
 
         Nothing in the file is executed. Raises ValueError if it is damaged or not such a file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                rows, theta = json.loads(str(file["layers"])), file["theta"]
-        except (zipfile.BadZipFile, EOFError, KeyError, ValueError, AttributeError, TypeError) as error:
-            raise ValueError(f"{path}: expected a file made by Sequential.save, got a damaged or other one") from error
-        net = cls(*(_build(row) for row in rows)).astype(theta.dtype)
-        net.theta = theta
-        return net
+        return read(path, cls, Layer)
 
     def __repr__(self):
         return f"Sequential({', '.join(str(layer) for layer in self.layers)})"
 
     def __getstate__(self):
-        return {"layers": self.layers}
+        return {name: self.__dict__[name] for name in ("layers", "in_features", "out_features")}, self._theta.dtype
 
     def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._pack()
-
-
-def _name(kind):
-    return kind.__name__ if kind.__module__ == __name__ else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _row(layer):
-    """What a file says about one layer: class, constructor arguments, and the state of its generator if it has one."""
-    row = {"class": _name(type(layer)), **layer.config()}
-    if isinstance(getattr(layer, "rng", None), np.random.Generator):
-        row["rng"] = layer.rng.bit_generator.state
-    return row
-
-
-def _kinds(base=Layer):
-    """All subclasses of Layer by name; of several with one name, as when a cell is run again, the last."""
-    found = {}
-    for kind in base.__subclasses__():
-        found |= {_name(kind): kind} | _kinds(kind)
-    return found
-
-
-def _build(row):
-    """The layer that `_row` described, with weights still to be filled in."""
-    name, state = row.pop("class"), row.pop("rng", None)
-    kind = _kinds().get(name)
-    if kind is None:
-        raise ValueError(f"the file needs the layer class {name}: define or import it before loading")
-    if "rng" in inspect.signature(kind).parameters:
-        row["rng"] = np.random.default_rng(0)
-        if state:
-            row["rng"] = np.random.Generator(_BIT_GENERATORS[state["bit_generator"]]())
-            row["rng"].bit_generator.state = state
-    return kind(**row)
-
-
-_BIT_GENERATORS = {kind.__name__: kind for kind in np.random.BitGenerator.__subclasses__()}
+        attributes, dtype = state
+        self.__dict__.update(attributes)
+        self._pack(dtype)

@@ -21,8 +21,9 @@ def confusion_matrix(y_true, y_pred, classes=None):
 
     y_true, y_pred = _pair(y_true, y_pred)
     names = list(range(1 + max(y_true.max(), y_pred.max())) if classes is None else classes)
-    if min(y_true.min(), y_pred.min()) < 0 or max(y_true.max(), y_pred.max()) >= len(names):
-        raise ValueError(f"labels: expected 0 to {len(names) - 1}, got {sorted({*y_true, *y_pred})[:: len(names)]}")
+    for name, labels in (("y_true", y_true), ("y_pred", y_pred)):
+        if labels.min() < 0 or labels.max() >= len(names):
+            raise ValueError(f"{name}: expected 0 to {len(names) - 1}, got {labels.min()} to {labels.max()}")
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (y_true, y_pred), 1)
     return pd.DataFrame(counts, pd.Index(names, name="true"), pd.Index(names, name="predicted"))

@@ -14,7 +14,7 @@ class Optimizer:
     """What all optimisers share: the two vectors, a checked learning rate, and weight decay.
 
     With `weight_decay` > 0 the gradient gets weight_decay · θ added (an L2 penalty of weight_decay/2 · |θ|²), as in
-    PyTorch. Subclasses say how to move in `update(theta, grad)`.
+    PyTorch. Subclasses say how to move in `update(theta, grad)`. Built in lesson 05.
     """
 
     def __init__(self, params, lr, *, weight_decay=0.0):

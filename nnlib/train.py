@@ -3,12 +3,14 @@
 A network here ends in logits: C columns for C classes, or one column for yes or no.
 """
 
+import math
+import os
 import time
 from typing import NamedTuple
 
 import numpy as np
 
-from .data import batches, check_count, check_finite, check_rng, check_split
+from .data import batches, check_count, check_finite, check_split
 from .functional import sigmoid, softmax
 from .metrics import accuracy
 
@@ -20,6 +22,11 @@ class Evaluation(NamedTuple):
     accuracy: float | None
 
 
+# an overflow on the way to NaN is no news of its own: what is not finite at the end is reported once
+_quiet = {"over": "ignore", "invalid": "ignore", "divide": "ignore"}
+
+
+@np.errstate(**_quiet)
 def fit(net, loss, opt, train, dev=None, *, epochs, batch_size=64, rng, progress=True):
     """Walk `epochs` times over `train` in fresh random batches. Returns the history, a list with a row per epoch.
 
@@ -32,40 +39,29 @@ def fit(net, loss, opt, train, dev=None, *, epochs, batch_size=64, rng, progress
     dev = None if dev is None else check_split(dev, "dev")
     check_count(batch_size, "batch size")
     check_count(epochs, "epochs")
-    check_rng(rng)
     if not np.may_share_memory(opt.params.value, net.theta):
         raise ValueError("opt: expected an optimiser built from this net.parameters(), got one for other weights")
-    history, row, good, step = [], {}, net.theta.copy(), 0
+    history, log, good, step = [], [], net.theta.copy(), 0
     try:
-        # an overflow on the way is caught below and reported once, with the step and the learning rate
-        with (
-            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
-            _bar(epochs * -(-len(train.X) // batch_size), progress) as bar,
-        ):
-            for epoch in range(1, epochs + 1):
-                start, seen, row = time.perf_counter(), 0, {}
+        try:
+            for epoch in _progress(range(1, epochs + 1), progress):
+                start = time.perf_counter()
                 for X, y in batches(train, batch_size, rng=rng):
                     scores = net.forward(X, training=True)
                     value, dZ = loss(scores, y)
+                    if not math.isfinite(value):
+                        raise FloatingPointError(f"loss: expected a finite number, got {value}")
                     good[...] = net.theta
                     net.backward(dZ)
                     opt.step()
-                    step, seen = step + 1, seen + len(X)
-                    now = {"epoch": epoch, "seconds": time.perf_counter() - start, "loss": value}
-                    now["accuracy"] = _accuracy(scores, y)
-                    for name in ("loss", "accuracy"):  # running means over the rows seen
-                        if row and now[name] is not None:
-                            now[name] = row[name] + (now[name] - row[name]) * len(X) / seen
-                    row = now
-                    bar.update()
-                if not np.isfinite(net.theta).all():
-                    raise FloatingPointError("theta: expected finite numbers, got NaN or infinity")
-                history.append(row | _dev_row(net, loss, dev))
-                bar.set_postfix({name: f"{history[-1][name]:.4f}" for name in row if name.endswith("loss")})
-    except KeyboardInterrupt:
-        print(f"stopped by hand after step {step}; the network keeps what it has learnt")
-        if row and row["epoch"] > len(history):
-            history.append(row | _dev_row(net, loss, dev))
+                    step += 1
+                    log.append((len(X), value, _accuracy(scores, y)))
+                history.append(_row(net, loss, dev, epoch, start, log))
+                log = []
+        except KeyboardInterrupt:
+            print(f"stopped by hand after step {step}; the network keeps what it has learnt")
+            if log and len(history) < epoch:
+                history.append(_row(net, loss, dev, epoch, start, log))
     except FloatingPointError as error:
         net.theta = good
         raise FloatingPointError(
@@ -75,6 +71,7 @@ def fit(net, loss, opt, train, dev=None, *, epochs, batch_size=64, rng, progress
     return history
 
 
+@np.errstate(**_quiet)
 def evaluate(net, loss, split):
     """Evaluation(loss, accuracy) of the network on a split, in one pass without training. Built in lesson 05."""
     X, y = check_split(split)
@@ -100,6 +97,7 @@ def predict_proba(net, X):
     return softmax(Z) if Z.shape[1] > 1 else np.hstack([sigmoid(-Z), sigmoid(Z)])
 
 
+@np.errstate(**_quiet)
 def _logits(net, X):
     Z = net.forward(check_finite(X))
     if not np.isfinite(Z).all():  # argmax would call NaN class 0
@@ -115,29 +113,25 @@ def _accuracy(scores, y):
     return accuracy(y, _classes(scores)) if y.ndim == 1 and y.dtype.kind in "iu" else None
 
 
-def _dev_row(net, loss, dev):
-    return {} if dev is None else {f"dev_{k}": v for k, v in evaluate(net, loss, dev)._asdict().items()}
+def _row(net, loss, dev, epoch, start, log):
+    """The row of one epoch: means over its log of (examples, loss, accuracy) by batch, then the dev split's figures."""
+    seconds = time.perf_counter() - start
+    if not np.isfinite(net.theta).all():
+        raise FloatingPointError("theta: expected finite numbers, got NaN or infinity")
+    sizes, *columns = zip(*log, strict=True)
+    loss_, accuracy_ = (None if None in c else float(np.average(c, weights=sizes)) for c in columns)
+    row = {"epoch": epoch, "seconds": seconds, "loss": loss_, "accuracy": accuracy_}
+    if dev is not None:
+        row["dev_loss"], row["dev_accuracy"] = evaluate(net, loss, dev)
+    return row
 
 
-def _bar(total, show):
+def _progress(epochs, show):
+    """The same epochs, with a bar if that is wanted, tqdm is there, and somebody can see it."""
+    if not show or os.environ.get("TQDM_DISABLE"):  # tqdm itself does not look at it in a notebook
+        return epochs
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        return _NoBar()
-    return tqdm(total=total, unit="step", leave=False, disable=None if show else True)
-
-
-class _NoBar:
-    """Stands in for the progress bar where tqdm is not installed."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def update(self):
-        pass
-
-    def set_postfix(self, values):
-        pass
+        return epochs
+    return tqdm(epochs, unit="epoch", leave=False, disable=None)

@@ -1,12 +1,16 @@
-"""Execute the notebooks and store their outputs: the only way an output gets into the repository.
+"""Execute the notebooks and store their outputs: the only way an output gets in here.
 
     python notebooks/execute.py         # all of them; `make notebooks` calls this
     python notebooks/execute.py 04 05   # those whose name begins so
 
-Each runs top to bottom in a fresh kernel. Then everything that would change from run to run, or from one editor to
-the next, is normalised, so that two runs write the same bytes and a diff shows what really changed.
+The image of a cell tagged `readme-picture` is also written to misread.png, for README.
+
+Each runs top to bottom in a fresh kernel. Then everything that would change from run to run,
+or from one editor to the next, is normalised, so that two runs write the same bytes and a diff
+shows what really changed.
 """
 
+import base64
 import os
 import sys
 from pathlib import Path
@@ -19,14 +23,16 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 
 def normalise(notebook):
-    """Fixed kernel and language, cell ids and execution counts in order, no times, no widget state, no editor's marks."""
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    """Fixed kernel, ids and counts in order, no times, no widget state, no editor's marks."""
+    language = {"name": "python"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": language})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     count = 0
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03}"
         tags = {"tags": cell.metadata.tags} if cell.metadata.get("tags") else {}
-        folded = {"jupyter": {"source_hidden": True}} if "guards" in cell.metadata.get("tags", []) else {}
+        guards = "guards" in cell.metadata.get("tags", [])
+        folded = {"jupyter": {"source_hidden": True}} if guards else {}
         cell.metadata = nbformat.from_dict(folded | tags)
         cell.pop("attachments", None)
         if cell.cell_type == "code":
@@ -45,16 +51,33 @@ def write(notebook, path):
     path.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
 
 
+def readme_picture(notebook):
+    """The bytes of the image that the cell tagged `readme-picture` shows, or None."""
+    for cell in notebook.cells:
+        if "readme-picture" in cell.metadata.get("tags", []):
+            return base64.b64decode(next(o.data["image/png"] for o in cell.outputs if "data" in o))
+    return None
+
+
 def main():
-    os.environ |= {"TQDM_DISABLE": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    os.environ |= one_thread | {"TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"}
     chosen = tuple(sys.argv[1:]) or ("",)
     for path in sorted(HERE.glob("[0-9]*.ipynb")):
         if path.name.startswith(chosen):
             print(path.name, flush=True)
             notebook = nbformat.read(path, as_version=4)
-            client = NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False)
+            client = NotebookClient(
+                notebook,
+                timeout=120,
+                kernel_name="python3",
+                record_timing=False,
+                coalesce_streams=True,
+            )
             client.execute(cwd=HERE)
             write(normalise(notebook), path)
+            if picture := readme_picture(notebook):
+                (HERE / "misread.png").write_bytes(picture)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,646 @@
+"""Is every lesson made as a lesson should be? Rules about the stored file; running it is nbval's part.
+
+Each rule is a function that yields complaints about one notebook. Each is shown, on a made-up notebook, to complain
+when it should.
+"""
+
+import ast
+import copy
+import importlib.util
+import inspect
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import nnlib
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+PATHS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+_spec = importlib.util.spec_from_file_location("execute", NOTEBOOKS / "execute.py")
+execute = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(execute)
+
+SETUP = f"""\
+try:
+    import nnlib.data
+except ImportError:  # on Colab, or with this notebook on its own
+    %pip install -q git+{PYPROJECT["project"]["urls"]["Repository"]}
+import matplotlib.pyplot as plt
+import numpy as np"""
+
+WORKBOOKS = ("06", "08")  # in sittings, exempt from the number of cells
+FORBIDDEN = r"\b(simply|just|obvious(ly)?|trivial(ly)?|fancy|recall that|of course)\b"
+UNFINISHED = r"\b(todo|fixme|xxx|tbd|coming soon|under construction|lorem ipsum)\b"
+MACHINE = r"/(home|Users|root|tmp|work|mnt)/|\b[A-Z]:\\|file://|ipykernel_\d"
+EMOJI = r"[\U0001F000-\U0001FAFF\uFE0F\u2705\u2728\u274C\u274E\u26A0\u2B50\u2757\u2753]"
+DURATION = r"\b\d+(\.\d+)?\s?(ns|µs|μs|ms|s|secs?|seconds?)\b|\b(seconds|elapsed)\b"
+
+
+# what the rules ask of a notebook
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def printed(cell):
+    """The text of a cell's outputs, as nbval would compare it."""
+    texts = []
+    for output in cell.outputs:
+        texts.append(output.get("text", ""))
+        texts += [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+    return "\n".join(texts)
+
+
+def without_code(markdown):
+    """Markdown without fenced blocks and code spans."""
+    return re.sub(r"```.*?```|`[^`\n]*`", "", markdown, flags=re.DOTALL)
+
+
+def is_loop(source):
+    """A training loop: a `for` and an update."""
+    return re.search(r"^\s*for\b", source, re.M) and re.search(r"\.step\(\)|[-+]=", source)
+
+
+# the rules: (notebook, its number as two digits) -> complaints
+
+
+def head(notebook, number):
+    cell = notebook.cells[0]
+    if cell.cell_type != "markdown" or not re.match(rf"# {number} · \S.*\n", cell.source):
+        yield f"the first cell should be markdown that begins with '# {number} · ', got {cell.source[:60]!r}"
+        return
+    for part, pattern in {
+        "the question of the lesson in italics": r"^\*[^*\n]+\?\*$",
+        "**You will build**": r"\*\*You will build\*\*",
+        "the minutes in bold": r"\*\*[^*]*\d+ minutes[^*]*\*\*",
+    }.items():
+        if not re.search(pattern, cell.source, re.M):
+            yield f"the head lacks {part}"
+
+
+def setup(notebook, number):
+    first = code_cells(notebook)[0]
+    if first.source != SETUP:
+        yield f"the first code cell should be exactly\n{SETUP}\ngot\n{first.source}"
+    if "setup" not in tags(first):
+        yield "the first code cell lacks the tag setup"
+
+
+def executed(notebook, number):
+    for i, cell in enumerate(notebook.cells):
+        if not cell.source.strip():
+            yield f"cell {i} is empty"
+        if cell.cell_type == "code":
+            if cell.execution_count is None:
+                yield f"cell {i} has not been executed"
+            for output in cell.outputs:
+                if output.output_type == "error" or output.get("name") == "stderr":
+                    yield f"cell {i} has stored {output.get('ename') or output.text!r}"
+    if not any(cell.outputs for cell in code_cells(notebook)):
+        yield "no cell has an output: run `make notebooks`"
+
+
+def cell_lengths(notebook, number):
+    cells = [cell for cell in code_cells(notebook) if not {"setup", "guards"} & {*tags(cell)}]
+    for cell in cells:
+        limit = 20 if is_loop(cell.source) else 15
+        if len(lines(cell)) > limit:
+            yield f"{len(lines(cell))} lines, at most {limit}, in the cell that begins {cell.source[:50]!r}"
+    median = statistics.median(len(lines(cell)) for cell in cells)
+    if not 2 <= median <= 6:
+        yield f"the median cell has {median} lines, expected 2 to 6"
+
+
+def cell_number(notebook, number):
+    most = 50 if number in ("00", "04") else 40
+    if number not in WORKBOOKS and not 15 <= len(code_cells(notebook)) <= most:
+        yield f"{len(code_cells(notebook))} code cells, expected 15 to {most}"
+
+
+def no_semicolon(notebook, number):
+    for cell in code_cells(notebook):
+        if re.search(r";\s*(#.*)?$", cell.source, re.M):
+            yield f"a trailing ; in {cell.source[-50:]!r}"
+
+
+def no_times(notebook, number):
+    """A measured time differs from run to run; only those of data/timings.json may be shown."""
+    for cell in code_cells(notebook):
+        found = re.search(DURATION, printed(cell))
+        if found and "timings" not in cell.source:
+            yield f"the output shows a time, {found[0]!r}, in the cell that begins {cell.source[:50]!r}"
+        if re.search(r"^\s*%%?time", cell.source, re.M):
+            yield "%time and %timeit print what differs from run to run"
+
+
+def guards(notebook, number):
+    guarding = [cell for cell in notebook.cells if "guards" in tags(cell)]
+    if len(guarding) != 1 or guarding[0] is not notebook.cells[-1]:
+        yield f"expected one cell tagged guards, the last, got {len(guarding)}"
+        return
+    cell = guarding[0]
+    if cell.cell_type != "code" or "assert" not in cell.source:
+        yield "the guards assert nothing"
+    if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+        yield "the guards are not folded"
+    if cell.get("outputs"):
+        yield "the guards have an output"
+
+
+def closing(notebook, number):
+    cells = [cell for cell in code_cells(notebook) if "closing" in tags(cell)]
+    if number not in ("00", *WORKBOOKS) and not cells:
+        yield "no code cell is tagged closing"
+    if cells and not any("assert" in cell.source for cell in cells):
+        yield "no closing cell asserts that nnlib agrees with the reader's code"
+
+
+def checked_outputs(notebook, number):
+    cells = [cell for cell in notebook.cells if "nbval-check-output" in tags(cell)]
+    if not cells:
+        yield "no cell is tagged nbval-check-output"
+    for cell in cells:
+        text = printed(cell) if cell.cell_type == "code" else ""
+        if not text.strip():
+            yield f"nbval-check-output on a cell without text output: {cell.source[:50]!r}"
+        for whole, decimals in re.findall(r"(\d+)\.(\d{5,})", text):
+            if len((whole + decimals).lstrip("0")) > 4:
+                yield f"{whole}.{decimals} has too many digits for a checked output: four"
+
+
+def words(notebook, number):
+    for cell in notebook.cells:
+        text = cell.source if cell.cell_type == "markdown" else "\n".join(re.findall(r"#.*", cell.source))
+        text = re.sub(r"\[[^]]*\](?=\(https?:)|\*[^*\n]+\*(?= \()", "", text)  # titles of works are what they are
+        for pattern in (FORBIDDEN, UNFINISHED):
+            for found in re.finditer(pattern, text, re.I):
+                yield f"{found[0]!r} in {text[max(0, found.start() - 30) : found.end() + 30]!r}"
+
+
+def alt_texts(notebook, number):
+    """Markdown pictures have alt text; a figure has it in the stored output or comes right after a sentence."""
+    for cell in prose(notebook):
+        for picture in re.findall(r"!\[\s*\]\([^)]*\)|<img\b(?![^>]*\balt=[\"'][^\"'])[^>]*>", cell.source):
+            yield f"no alt text: {picture}"
+    for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                sentence = before.cell_type == "markdown" and re.search(r"\w+ \w+ \w+.*[.:?]", before.source)
+                if not alt.strip() and not sentence:
+                    yield f"a figure without alt text or a sentence before it: {cell.source[:50]!r}"
+
+
+def headings(notebook, number):
+    level = 0
+    for cell in prose(notebook):
+        for marks, title in re.findall(r"^(#+) +(.*)$", re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL), re.M):
+            if len(marks) > level + 1:
+                yield f"heading {title!r} has level {len(marks)} after level {level}"
+            if level and len(marks) == 1:
+                yield f"a second title: {title!r}"
+            level = len(marks)
+
+
+def links(notebook, number):
+    for cell in prose(notebook):
+        for target in re.findall(r"\]\(([^)\s]+)[^)]*\)", without_code(cell.source)):
+            file, _, _ = target.partition("#")
+            if file and not re.match(r"https?://|mailto:|attachment:|data:", target):
+                if not (NOTEBOOKS / file).exists():
+                    yield f"{target} does not exist"
+                elif not (NOTEBOOKS / file).resolve().is_relative_to(ROOT):
+                    yield f"{target} is outside of the course"
+
+
+def equation_tags(notebook, number):
+    found = re.findall(r"\\tag\{([^}]*)\}", "\n".join(cell.source for cell in prose(notebook)))
+    expected = [f"{int(number)}.{k}" for k in range(1, len(found) + 1)]
+    if found != expected:
+        yield f"equations are numbered {found}, expected {expected}"
+
+
+def details(notebook, number):
+    """An answer that is not closed hides the rest of its cell."""
+    for cell in prose(notebook):
+        counts = [len(re.findall(tag, cell.source)) for tag in ("<details>", "<summary>", "</summary>", "</details>")]
+        if len({*counts}) != 1:
+            yield f"<details> and <summary> opened and closed {counts} times in {cell.source[:50]!r}"
+        if re.search(r"</summary>\n(?!\n)", cell.source):
+            yield f"no blank line after </summary>: the markdown below is not rendered, in {cell.source[:50]!r}"
+
+
+def machines(notebook, number):
+    for cell in notebook.cells:
+        for text in (cell.source, printed(cell) if cell.cell_type == "code" else ""):
+            found = re.search(MACHINE, text)
+            if found:
+                yield f"a path of one machine: {text[found.start() : found.start() + 40]!r}"
+            if found := re.search(EMOJI, text):
+                yield f"an emoji: {found[0]!r} in {cell.source[:50]!r}"
+
+
+def order(notebook, number):
+    """Lesson N uses of nnlib what lessons before it built; what it builds itself, in its closing cell."""
+    if number == "00":
+        return
+    known, own = {}, set()  # names bound by an import; attributes that classes of the notebook define
+    for i, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            reader = _Reader(known, own)
+            reader.visit(ast.parse(_python(cell.source)))
+            for name, lesson in reader.used:
+                last = int(number) - ("closing" not in tags(cell) and name.strip(".") not in DISCOVERED)
+                if lesson > last:
+                    hint = "; only a closing cell may use it" if lesson == int(number) else ""
+                    yield f"cell {i} uses {name}, built in lesson {lesson:02}{hint}"
+
+
+RULES = [
+    head, setup, executed, cell_lengths, cell_number, no_semicolon, no_times, guards, closing, checked_outputs, words,
+    alt_texts, headings, links, equation_tags, details, machines, order,
+]  # fmt: skip
+
+
+# which lesson builds what: the docstrings of nnlib say it
+
+
+SCENERY = {"Dataset", "Split", "load_fashion_mnist", "load_mnist", "moons", "spirals", "split"}
+DISCOVERED = {"theta", "grad", "parameters"}  # lesson 05 does not build them: it shows that Sequential has them
+ATTRIBUTES = dict.fromkeys((*DISCOVERED, "save", "load", "step"), 5) | {"backward": 4}
+PUBLIC = {
+    name: thing for name, thing in vars(nnlib).items() if name[0] != "_" and not isinstance(thing, ModuleType)
+}  # fmt: skip
+
+
+def lesson_of(thing):
+    """The number in "Built in lesson 05.", the first one in "Built in lessons 03 and 04."; None without such words."""
+    found = re.search(r"[Bb]uilt in\s+lessons?\s+(\d\d)", inspect.getdoc(thing) or "")
+    return int(found[1]) if found else None
+
+
+LESSONS = {id(thing): lesson_of(thing) for name, thing in PUBLIC.items() if name not in SCENERY}
+
+
+def _python(source):
+    """The cell without IPython's magics."""
+    source = "" if source.startswith("%%") else source
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
+
+
+class _Reader(ast.NodeVisitor):
+    """Collects (name, lesson) for what a cell uses of nnlib. A name that the reader defines is the reader's own."""
+
+    def __init__(self, known, own):
+        self.known, self.own, self.used = known, own, []
+
+    def use(self, thing, name):
+        if LESSONS.get(id(thing)):
+            self.used.append((name, LESSONS[id(thing)]))
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            if first == "nnlib":
+                module = importlib.import_module(alias.name)
+                self.known[alias.asname or first] = module if alias.asname else nnlib
+            else:
+                self.known[alias.asname or first] = ModuleType(first)
+
+    def visit_ImportFrom(self, node):
+        for alias in node.names:
+            name = alias.asname or alias.name
+            if (node.module or "").partition(".")[0] != "nnlib":
+                self.known[name] = None
+            elif alias.name == "*":
+                self.used.append((f"from {node.module} import *", 99))
+            else:
+                module = importlib.import_module(node.module)
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                self.known[name] = getattr(module, alias.name)
+                self.use(self.known[name], alias.name)
+
+    def resolve(self, node):
+        """What a dotted name stands for, as far as imports tell."""
+        if isinstance(node, ast.Name):
+            return self.known.get(node.id)
+        if isinstance(node, ast.Attribute):
+            return getattr(self.resolve(node.value), node.attr, None)
+        return None
+
+    def visit_Name(self, node):
+        if isinstance(node.ctx, ast.Load):
+            self.use(self.known.get(node.id), node.id)
+        else:
+            self.known.pop(node.id, None)
+
+    def visit_Attribute(self, node):
+        base = self.resolve(node.value)
+        self.use(self.resolve(node), ast.unparse(node))
+        plot = isinstance(node.value, ast.Name) and re.fullmatch(r"ax\w*|fig\w*", node.value.id)
+        if node.attr in ATTRIBUTES and node.attr not in self.own and not isinstance(base, ModuleType) and not plot:
+            self.used.append((f".{node.attr}", ATTRIBUTES[node.attr]))
+        self.generic_visit(node)
+
+    def visit_Assign(self, node):  # the right side first: `relu = relu` is a use
+        self.visit(node.value)
+        for target in node.targets:
+            self.visit(target)
+
+    def visit_FunctionDef(self, node):
+        self.known.pop(node.name, None)
+        self.generic_visit(node)
+
+    def visit_ClassDef(self, node):
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef):
+                self.own.add(part.name)
+            elif isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
+                self.own.add(part.attr)
+            elif isinstance(part, ast.AnnAssign):
+                self.own.add(part.target.id)
+        for base in node.bases:
+            self.visit(base)
+        self.known.pop(node.name, None)
+        for statement in node.body:
+            self.visit(statement)
+
+
+def test_docstrings_say_in_which_lesson_each_name_is_built():
+    assert PUBLIC.keys() >= SCENERY
+    without = [name for name, thing in PUBLIC.items() if name not in SCENERY and not lesson_of(thing)]
+    assert not without, f"'Built in lesson NN' is missing in the docstrings of {without}"
+    assert {*LESSONS.values()} <= {*range(1, 7)}
+    assert [lesson_of(thing) for thing in (nnlib.one_hot, nnlib.he, nnlib.Linear, nnlib.SGD)] == [1, 2, 3, 5]
+
+
+# the lessons keep the rules
+
+
+@pytest.fixture(scope="session")
+def stored():
+    return {path: nbformat.read(path, as_version=4) for path in PATHS}
+
+
+def test_there_are_lessons():
+    assert [path.name[:2] for path in PATHS[:6]] == ["00", "01", "02", "03", "04", "05"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_lesson(path, rule, stored):
+    complaints = list(rule(stored[path], path.name[:2]))
+    assert not complaints, "\n".join([path.name, *complaints])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_stored_file_is_normalised_and_small(path, stored, tmp_path):
+    execute.write(execute.normalise(copy.deepcopy(stored[path])), tmp_path / path.name)
+    assert path.read_bytes() == (tmp_path / path.name).read_bytes(), f"run `make notebooks ONLY={path.name[:2]}`"
+    assert path.stat().st_size <= 400 * 1024, f"{path.stat().st_size / 1024:.0f} KB, at most 400"
+    nbformat.validate(stored[path])
+
+
+# the rules see what they should
+
+
+def code(source, *outputs, tags=()):
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)} if tags else {})
+
+
+def text(value):
+    return new_output("stream", name="stdout", text=value)
+
+
+def figure(alt=""):
+    return new_output(
+        "display_data", {"image/png": "iVBORw0KGgo="}, metadata={"image/png": {"alt": alt}} if alt else {}
+    )
+
+
+def good():
+    """A small lesson 04 that keeps every rule."""
+    cells = [
+        new_markdown_cell("# 04 · blame\n\n*Who is to blame?*\n\n**You will build** x · **50 minutes**"),
+        code(SETUP, tags=["setup"]),
+        new_markdown_cell("## 1 · a slope\n\nThe slope is $$ s = 1 \\tag{4.1} $$ and [lesson 04](04.ipynb#x) says so."),
+        code("from nnlib import Linear, relu\n0.1234", text("0.1234\n"), tags=["nbval-check-output"]),
+        *[code("a = 1\nb = 2\nassert a < b") for _ in range(12)],
+        new_markdown_cell("<details><summary>Answer</summary>\n\nThe line rises with x.\n\n</details>"),
+        code("plt.plot([1, 2])\nplt.show()", figure()),
+        new_markdown_cell("## what you built\n\n*Just sums* (a film), [Simply put](https://example.org)"),
+        code("from nnlib import relu_derivative\nassert relu_derivative(1.0) == 1", tags=["closing"]),
+        code("assert a < b", tags=["guards"]),
+    ]  # fmt: skip
+    notebook = execute.normalise(new_notebook(cells=cells))
+    notebook.cells[2].source = notebook.cells[2].source.replace("04.ipynb", "execute.py")
+    return notebook
+
+
+def change(i, **fields):
+    return lambda notebook: notebook.cells[i].update(fields)
+
+
+def source(text, i=4):
+    return change(i, source=text)
+
+
+def output(*outputs, i=4):
+    return change(i, outputs=list(outputs))
+
+
+def marked(*tags, i=4):
+    return lambda notebook: notebook.cells[i].metadata.update(tags=list(tags))
+
+
+def markdown(text):
+    return lambda notebook: notebook.cells.insert(2, new_markdown_cell(text))
+
+
+PLANTED = {
+    head: [
+        source("# 05 · x\n", 0), source("# 04 · x\n\n*Why?*\n\n**You will build** y", 0),
+        source("# 04 · x\n\n**You will build** y · **5 minutes**", 0),
+        source("# 04 · x\n\n*Why?*\n\n**5 minutes**", 0),
+    ],
+    setup: [source(SETUP.replace("nnlib-course", "other"), 1), source(SETUP + "\nimport os", 1), marked(i=1)],
+    executed: [
+        change(4, execution_count=None), source("  "), source("", 2), output(new_output("error", ename="E", evalue="")),
+        output(new_output("stream", name="stderr", text="x")),
+        lambda notebook: [cell.update(outputs=[]) for cell in code_cells(notebook)],
+    ],
+    cell_lengths: [
+        source("a = 1\n" * 16), source("for i in a:\n    opt.step()\n" + "a = 1\n" * 19),
+        lambda notebook: [cell.update(source="a = 1") for cell in code_cells(notebook)],
+        lambda notebook: [cell.update(source="a = 1\n" * 7) for cell in code_cells(notebook)],
+    ],
+    cell_number: [
+        lambda notebook: notebook.cells.__delitem__(slice(4, 9)),
+        lambda notebook: notebook.cells.extend(code("a = 1") for _ in range(40)),
+    ],
+    no_semicolon: [source("plt.plot(a);"), source("a = 1;  # why")],
+    no_times: [output(text("0.12 s")), output(text("12 ms")), output(text("epoch seconds")), source("%timeit f()")],
+    guards: [
+        source("a = 1", -1), marked(i=-1), marked("guards"), change(-1, outputs=[text("x")]),
+        lambda notebook: notebook.cells[-1].metadata.pop("jupyter"), lambda notebook: notebook.cells.append(code("a")),
+    ],
+    closing: [marked(i=-2), source("relu", -2)],
+    checked_outputs: [marked(i=3), output(text("0.12345"), i=3), output(i=3), marked("nbval-check-output", i=2)],
+    words: [markdown("It is just a sum."), markdown("Recall that x."), source("a = 1  # simply"), markdown("TODO")],
+    alt_texts: [
+        markdown("![](a.png)"), markdown("<img src='a.png'>"), source("## x", 16),
+        lambda notebook: notebook.cells.insert(17, code("a = 1")),
+    ],
+    headings: [markdown("### x"), markdown("# x")],
+    links: [markdown("[x](44_nothing.ipynb)"), markdown("[x](44_nothing.ipynb#a)"), markdown("[x](../../)")],
+    equation_tags: [markdown(r"$$ a \tag{4.2} $$"), markdown(r"$$ a \tag{4.1} $$"), markdown(r"$$ a \tag{3.1} $$")],
+    details: [markdown("<details><summary>A</summary>\n\nx"), markdown("<details><summary>A</summary>\nx</details>")],
+    machines: [source("open('/home/me/x')"), output(text("/tmp/ipykernel_1/2.py")), markdown("well done \U0001f389")],
+    order: [
+        source("from nnlib import relu_derivative"), source("from nnlib.functional import relu_derivative as slope"),
+        source("from nnlib import *"), source("import nnlib\nnnlib.check_gradients"), source("net.backward(dZ)"),
+        source("from nnlib import functional as F\nF.tanh_derivative(1.0)"), source("relu_derivative(1)", -1),
+        source("net.theta -= net.grad", -2), source("from nnlib import SGD", -2), source("opt.step()"),
+        source("import nnlib.optim as o\no.SGD"), source("from nnlib import fit as train"), source("Any.load('x')"),
+        source("if True:\n    %time\n    net.save('x')"), source("[nnlib.Adam for _ in 'x']"),
+        source("class Mine(nnlib.Dropout):\n    pass"),
+    ],
+}  # fmt: skip
+
+
+def test_a_good_notebook_has_no_complaint():
+    assert {rule.__name__: list(rule(good(), "04")) for rule in RULES} == {rule.__name__: [] for rule in RULES}
+
+
+@pytest.mark.parametrize(
+    ("rule", "i"),
+    [(rule, i) for rule in RULES for i in range(len(PLANTED[rule]))],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_rule_complains(rule, i):
+    notebook = good()
+    PLANTED[rule][i](notebook)
+    assert list(rule(notebook, "04"))
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        "from nnlib import Sequential, load_mnist, moons, softmax, viz\nnet = Sequential(Linear(2, 2, rng=rng))",
+        "def relu_derivative(Z):\n    return Z > 0\nrelu_derivative(1)",
+        "class Layer:\n    def backward(self, dY):\n        self.grad = dY\nLayer().backward(1)\nprint(Layer().grad)",
+        "X = np.load('x.npz')\nax.step(X)\naxes[0].plot(X)\nsteps = np.gradient(X)",
+        "import nnlib\nnnlib.load_mnist().train\nnnlib.functional.softmax(1)\n%matplotlib inline",
+        "fit = 1\nfit",
+    ],
+)
+def test_the_order_allows(allowed):
+    notebook = good()
+    notebook.cells[4].source = allowed
+    assert list(order(notebook, "04")) == []
+
+
+def test_lesson_05_may_use_what_it_discovers():
+    notebook = good()
+    notebook.cells[4].source = "net.theta -= 0.1 * net.grad\nnet.parameters()"
+    assert list(order(notebook, "05")) == []
+    notebook.cells[4].source += "\nnet.save('x')"
+    assert len(list(order(notebook, "05"))) == 1
+    assert len(list(order(notebook, "04"))) == 4
+
+
+# nbval, with the settings of this repository, sees what it should
+
+
+def run_pytest(folder, *arguments, **environment):
+    """pytest in a copy of the repository's settings that holds only what a test planted there."""
+    for file in ("pyproject.toml", "tests/conftest.py", "notebooks/conftest.py"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    inherited = {name: value for name, value in os.environ.items() if name not in ("IPYTHONDIR", "NNLIB_NO_SKIP")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder, env=inherited | environment, capture_output=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+
+
+def test_nbval_sees_warnings_errors_and_wrong_outputs(tmp_path):
+    planted = {
+        "fine": code("import warnings\nprint(1 + 1)", text("2\n"), tags=["nbval-check-output"]),
+        "figure": code("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"),
+        "one_thread": code("import os\nassert os.environ['OPENBLAS_NUM_THREADS'] == os.environ['TQDM_DISABLE'] == '1'"),
+        "differs": code("print(1 + 1)", text("3\n")),
+        "wrong_output": code("print(1 + 1)", text("3\n"), tags=["nbval-check-output"]),
+        "warns": code("import warnings\nwarnings.warn('look out')"),
+        "warns_numpy": code("import numpy as np\nnp.log(np.zeros(1))"),
+        "error": code("1 / 0"),
+    }
+    (tmp_path / "notebooks").mkdir()
+    for name, cell in planted.items():
+        nbformat.write(execute.normalise(new_notebook(cells=[cell])), tmp_path / "notebooks" / f"{name}.ipynb")
+    done = run_pytest(tmp_path, "notebooks", "-rA")
+    outcomes = {
+        name: outcome for outcome, name in re.findall(r"^(PASSED|FAILED|ERROR) notebooks/(\w+)", done.stdout, re.M)
+    }
+    good = ["fine", "figure", "one_thread", "differs"]
+    assert outcomes == {name: "PASSED" if name in good else "FAILED" for name in planted}, done.stdout + done.stderr
+    assert "look out" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_skip_fails_where_none_is_allowed(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "tests" / "test_some.py").write_text(
+        "import pytest\n"
+        "def test_runs(): assert True\n"
+        "def test_inside(): pytest.importorskip('no_such_framework', reason='reason one')\n"
+        "@pytest.mark.skip(reason='reason two')\n"
+        "def test_marked(): assert True\n"
+    )
+    (tmp_path / "tests" / "test_module.py").write_text(
+        "import pytest\npytest.skip('reason three', allow_module_level=True)"
+    )
+    cell = code("1 + 1", tags=["nbval-skip"])
+    nbformat.write(execute.normalise(new_notebook(cells=[cell])), tmp_path / "notebooks" / "skipped.ipynb")
+
+    lenient, strict = run_pytest(tmp_path), run_pytest(tmp_path, NNLIB_NO_SKIP="1")
+    assert lenient.returncode == 0, lenient.stdout
+    assert "1 passed, 4 skipped" in lenient.stdout
+    assert strict.returncode == 1, strict.stdout
+    assert "2 failed, 1 passed, 2 errors" in strict.stdout.splitlines()[-1]
+    for done in (lenient, strict):
+        for reason in ("one", "two", "three"):
+            assert f"reason {reason}" in done.stdout
+
+
+def test_the_picture_in_readme_is_a_stored_output():
+    found = [picture for path in PATHS if (picture := execute.readme_picture(nbformat.read(path, as_version=4)))]
+    assert found == [(NOTEBOOKS / "misread.png").read_bytes()]
