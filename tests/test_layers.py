@@ -384,7 +384,7 @@ def test_dropout_backward_uses_the_mask_of_forward():
     assert ((layer.forward(X, training=True) == 0) != (Y == 0)).any()  # the next step draws a new mask
 
 
-@pytest.mark.parametrize("p", [-0.1, 1, 1.5, float("nan"), True, "0.5", None])
+@pytest.mark.parametrize("p", [-0.1, 1, 1.5, float("nan"), True, False, "0.5", None])
 def test_dropout_of_something_else(p):
     with pytest.raises(ValueError, match=re.escape(f"p: expected a number from 0 to below 1, got {p!r}")):
         Dropout(p, rng=np.random.default_rng(0))

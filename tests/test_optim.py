@@ -96,7 +96,7 @@ def test_defaults():
 @every
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_value_moves_in_place_and_grad_is_left_alone(make, weight_decay):
-    params = vectors()
+    params = vectors(50)
     value, before, grad = params.value, params.value.copy(), params.grad.copy()
     opt = make(params, weight_decay=weight_decay)
     for _ in range(3):
