@@ -11,7 +11,7 @@ def sigmoid(Z):
 
     Written as 1 / (1 + e^-|z|) for z >= 0 and e^-|z| / (1 + e^-|z|) below: the same number, and exp never overflows.
     """
-    Z = np.asarray(Z)
+    Z = floats(Z)
     e = np.exp(-np.abs(Z))
     return np.where(Z >= 0, np.ones_like(e), e) / (1 + e)
 
@@ -48,12 +48,14 @@ def softmax(Z, axis=-1):
 
     The largest z is subtracted first. That cancels in the fraction, and exp then never sees a positive number.
     """
+    Z = floats(Z)
     E = np.exp(Z - np.max(Z, axis=axis, keepdims=True))
     return E / E.sum(axis=axis, keepdims=True)
 
 
 def log_softmax(Z, axis=-1):
     """log p_k = z_k - log Σ_j e^(z_j), finite even where p_k itself rounds to 0. Built in lesson 03."""
+    Z = floats(Z)
     shifted = Z - np.max(Z, axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -67,6 +69,12 @@ def one_hot(y, classes, dtype=np.float32):
     rows = np.zeros((len(y), classes), dtype=dtype)
     rows[np.arange(len(y)), y] = 1
     return rows
+
+
+def floats(Z):
+    """Z as an array of floats: unsigned pixels, for one, would wrap around below zero."""
+    Z = np.asarray(Z)
+    return Z if Z.dtype.kind == "f" else Z.astype(np.float64)
 
 
 def check_labels(y, classes, count=None):

@@ -107,8 +107,9 @@ class Linear(Layer):
         self.b = np.zeros(self.out_features, dtype=np.float32)
 
     def forward(self, X, training=False):
-        if np.ndim(X) != 2 or X.shape[1] != self.in_features:
-            raise ValueError(f"{self}: expected X of shape (N, {self.in_features}), got {np.shape(X)}")
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.in_features:
+            raise ValueError(f"{self}: expected X of shape (N, {self.in_features}), got {X.shape}")
         if training:
             self.remembered = X
         return X @ self.W + self.b

@@ -55,7 +55,9 @@ def readme_picture(notebook):
     """The bytes of the image that the cell tagged `readme-picture` shows, or None."""
     for cell in notebook.cells:
         if "readme-picture" in cell.metadata.get("tags", []):
-            return base64.b64decode(next(o.data["image/png"] for o in cell.outputs if "data" in o))
+            return base64.b64decode(
+                next(o.data["image/png"] for o in cell.outputs if "data" in o)
+            )
     return None
 
 

@@ -177,3 +177,9 @@ def test_one_hot_dtype():
 def test_one_hot_of_something_else(y, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         one_hot(y, 3)
+
+
+@pytest.mark.parametrize("function", [sigmoid, softmax, log_softmax])
+def test_unsigned_integers_do_not_wrap_around(function):
+    Z = np.array([[0, 1, 3]], dtype=np.uint8)
+    np.testing.assert_array_equal(function(Z), function(Z.astype(np.float64)))

@@ -388,3 +388,11 @@ def test_dropout_backward_uses_the_mask_of_forward():
 def test_dropout_of_something_else(p):
     with pytest.raises(ValueError, match=re.escape(f"p: expected a number from 0 to below 1, got {p!r}")):
         Dropout(p, rng=np.random.default_rng(0))
+
+
+def test_linear_takes_nested_lists():
+    layer = Linear(2, 3, rng=np.random.default_rng(0))
+    X = [[1.0, 2.0], [3.0, 4.0]]
+    np.testing.assert_array_equal(layer.forward(X, training=True), layer.forward(np.array(X)))
+    layer.backward(np.ones((2, 3)))
+    np.testing.assert_allclose(layer.dW, np.array([[4, 4, 4], [6, 6, 6]]))
