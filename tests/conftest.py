@@ -12,11 +12,20 @@ import pytest
 # before numpy is imported anywhere; the kernels of the notebooks inherit them
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
 
-# run by IPython when a kernel has started, before the first cell
+# run by IPython when a kernel has started; between the cells the kernel's own warnings are its own affair
 STARTUP = """\
 import os, warnings
-warnings.simplefilter("error")
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+_strict = []
+def _before(info):
+    _strict.append(warnings.catch_warnings())
+    _strict[-1].__enter__()
+    warnings.simplefilter("error")
+def _after(result):
+    if _strict:
+        _strict.pop().__exit__(None, None, None)
+get_ipython().events.register("pre_run_cell", _before)
+get_ipython().events.register("post_run_cell", _after)
 """
 PROFILE = "nnlib-kernels-"
 
