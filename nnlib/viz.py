@@ -151,11 +151,11 @@ def network(Ws, values=None, *, labels=None, title="", ax=None, description=None
                 ax.text(
                     x,
                     y,
-                    f"{w:.3g}",
+                    f"{w:.3g}".replace("-", "−"),
                     fontsize=7,
                     ha="center",
                     va="center",
-                    bbox={"fc": "white", "ec": "none", "pad": 0.5},
+                    bbox={"fc": "white", "ec": "none", "pad": 1.5},
                 )
     for layer, nodes in enumerate(places):
         for unit, (x, y) in enumerate(nodes):
