@@ -45,6 +45,7 @@ WRONG["6.2"] = [
     (lambda dA, Z: dA * (dA > 0), (D.KNOWN_MISTAKE, "look at Z")),
     (lambda dA, Z: dA * np.maximum(Z, 0), (D.KNOWN_MISTAKE, "slope is 1 or 0")),
     (lambda dA, Z: dA.copy(), (D.KNOWN_MISTAKE, "mask is missing")),
+    (lambda dA, Z: dA * (1e-9 * np.random.random() < Z), D.GLOBAL_RANDOMNESS),
     (lambda dA, Z: (Z > 0).astype(Z.dtype), (D.KNOWN_MISTAKE, "mask alone")),
     (lambda dA, Z: -dA * (Z > 0), D.SIGN),
     (lambda dA, Z: dA * (Z > 0) / len(Z), D.OVER_BATCH),
@@ -264,6 +265,11 @@ def fails_above(X, y, size, rng):
         yield X[order[i * size : (i + 1) * size]], y[order[i * size : (i + 1) * size]]
 
 
+def even_batches(X, y, size, rng):
+    for rows in np.array_split(rng.permutation(len(X)), -(-len(X) // size)):
+        yield X[rows], y[rows]
+
+
 WRONG["6.8"] = [
     (walk(lambda n, rng: np.arange(n)), (D.KNOWN_MISTAKE, "order of the file")),
     (walk(lambda n, rng: rng.permutation(n), last=False), (D.WRONG_LENGTH, "last")),
@@ -275,6 +281,7 @@ WRONG["6.8"] = [
     (walk(fixed), (D.KNOWN_MISTAKE, "second walk")),
     (walk(lambda n, rng: np.random.default_rng().permutation(n)), D.UNREPEATABLE),
     (fails_above, (D.WRONG_LENGTH, "one batch")),
+    (even_batches, (D.WRONG_LENGTH, "5, 5, 5, 5, 3")),
     (lambda X, y, size, rng: (X, y), D.WRONG_TYPE),
 ]
 RIGHT["6.8"] = [
@@ -417,6 +424,7 @@ WRONG["6.15"] = [
     (drop(draw=lambda A, rng: np.random.default_rng(1).random(A.shape)), (D.UNREPEATABLE, "same mask")),
     (drop(mask_only=True), D.WRONG_TYPE),
     (drops_in_place, D.MODIFIES_ARGUMENT),
+    (lambda A, p, rng: drop()(A, p or 0.5, rng), (D.WRONG_VALUE, "p = 0")),
     (lambda A, p, rng: (A, drop()(A, p, rng)[1]), (D.WRONG_VALUE, "A · mask")),
 ]
 RIGHT["6.15"] = [drop(), drop(draw=lambda A, rng: 1 - rng.random(A.shape))]
