@@ -9,7 +9,6 @@ from io import BytesIO
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, GREY = (
@@ -23,7 +22,6 @@ BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY, GREY = (
 )
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, "#E69F00", YELLOW, "#000000")
 MARKERS, DASHES = "osD^vP*X", ("-", "--", "-.", ":")
-SIGNED = LinearSegmentedColormap.from_list("signed", [ORANGE, "white", BLUE])  # below zero, zero, above zero
 
 
 class Picture(Figure):

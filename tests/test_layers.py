@@ -394,5 +394,6 @@ def test_linear_takes_nested_lists():
     layer = Linear(2, 3, rng=np.random.default_rng(0))
     X = [[1.0, 2.0], [3.0, 4.0]]
     np.testing.assert_array_equal(layer.forward(X, training=True), layer.forward(np.array(X)))
-    layer.backward(np.ones((2, 3)))
-    np.testing.assert_allclose(layer.dW, np.array([[4, 4, 4], [6, 6, 6]]))
+    layer.backward(np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]]))
+    np.testing.assert_allclose(layer.dW, [[1.75, 7.0, -2.5], [3.0, 8.0, -3.0]])  # Xᵀ @ dZ by hand
+    np.testing.assert_allclose(layer.db, [1.25, 1.0, -0.5])
