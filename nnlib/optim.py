@@ -54,7 +54,8 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent: θ ← θ - η g; with momentum μ: v ← μ v + g, θ ← θ - η v.
 
-    Source for momentum: Polyak 1964, in the form of PyTorch (v is not scaled by η). Built in lesson 05.
+    Source for momentum: Polyak 1964, in the form of PyTorch (v is not scaled by η).
+    Built in lessons 05 and 06 (momentum).
     """
 
     def __init__(self, params, lr, momentum=0.0, *, weight_decay=0.0):

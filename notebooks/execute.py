@@ -42,6 +42,8 @@ def normalise(notebook):
                 if "execution_count" in output:
                     output.execution_count = count
                 output.get("metadata", {}).pop("execution", None)
+                # a live widget is gone with its kernel; its picture and words stay
+                output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     return notebook
 
 

@@ -73,3 +73,31 @@ def pytest_make_collect_report(collector):
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid}: skipped, and NNLIB_NO_SKIP allows none: {report.longrepr[2]}"
     return report
+
+
+ROWS = {  # what a row of the exercise table counts: column, test
+    "blank": "test_a_blank_is_not_done_yet",
+    "reference": "test_the_reference_passes_fifty_draws",
+    "wrong answers caught": "test_a_wrong_answer_gets_its_diagnosis",
+    "right ones passed": "test_a_right_answer_written_differently_passes",
+}
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One row per exercise: of how many blanks, references, wrong and right answers the check said the right thing."""
+    counts = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, []):
+            test, _, case = report.nodeid.partition("[")
+            column = next((name for name, end in ROWS.items() if test.endswith(f"test_exercises.py::{end}")), None)
+            if column and report.when == "call":
+                number = case.rstrip("]").partition("-")[0]
+                done, all_of_them = counts.get((number, column), (0, 0))
+                counts[number, column] = done + (outcome == "passed"), all_of_them + 1
+    if counts and not getattr(terminalreporter, "exercises_shown", False):  # this file is loaded for notebooks/ too
+        terminalreporter.exercises_shown = True
+        terminalreporter.section("exercises")
+        terminalreporter.write_line("exercise  " + "  ".join(ROWS))
+        for number in dict.fromkeys(number for number, _ in counts):
+            cells = ["{} of {}".format(*counts.get((number, column), (0, 0))).rjust(len(column)) for column in ROWS]
+            terminalreporter.write_line(f"{number:>8}  " + "  ".join(cells))

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import math
 import pkgutil
 from itertools import pairwise
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 import wrong
 
-from nnlib.exercises import CheckFailed, Diagnosis, check, diagnose, exercise, hint, progress, solution, task
-from nnlib.exercises.core import REGISTRY, blank
+from nnlib.exercises import CheckFailed, Diagnosis, check, diagnose, exercise, hint, progress, resume, solution, task
+from nnlib.exercises.core import REGISTRY, blank, check_cell
 
 for module in pkgutil.iter_modules(wrong.__path__):
     importlib.import_module(f"wrong.{module.name}")
@@ -94,15 +95,17 @@ def test_a_right_answer_written_differently_passes(item, i, answer):
 @every
 def test_task_hint_and_solution(item):
     text = str(task(item.number))
-    assert text.startswith(f"# Exercise {item.number} · {item.title}")
-    assert define(text, item.name).__doc__
-    seen = [str(hint(item.name)) for _ in item.hints]
+    assert text.startswith(f"# {item.heading}\n")
+    assert text.endswith(check_cell(item))
+    assert inspect.getdoc(item.reference)
+    seen = [str(hint(item.number)) for _ in item.hints]
     assert [f": {words}" in line for words, line in zip(item.hints, seen, strict=True)] == [True] * len(item.hints)
-    assert str(hint(item.name)) == seen[0]  # after the last comes the first
-    source = str(solution(item.name))
-    assert source.startswith(f"def {item.name}(")
-    assert check(define(source, item.name)).passed is True
-    assert blank(item).split('"""')[1].split()[0] in source
+    assert str(hint(item.number)) == seen[0]  # after the last comes the first
+    if item.is_function:
+        assert define(text.rpartition("check(")[0], item.name).__doc__
+        source = str(solution(item.name))
+        assert source.startswith(f"def {item.name}(")
+        assert inspect.getdoc(item.reference).splitlines()[0] in source
 
 
 def test_progress_is_a_row_per_exercise():
@@ -113,8 +116,33 @@ def test_progress_is_a_row_per_exercise():
     check(define(blank(REGISTRY["6.2"]), "relu_backward"))
     assert not check(define("def add_bias(X, W, b):\n    return X @ W", "add_bias")).passed
     table = progress()
-    assert list(table.index) == [f"6.{n}" for n in range(1, 17)]
-    assert list(table.state[:3]) == ["✓ done", "· not done yet", "✗ not yet right"]
+    numbers = list(table.index)
+    assert numbers == sorted(REGISTRY, key=lambda number: REGISTRY[number].order)
+    assert numbers[:4] == ["0.1", "0.a", "0.b", "1.1"]
+    assert numbers.index("6.2") < numbers.index("6.16") < numbers.index("6.a")
+    assert list(table.state["6.1":"6.3"]) == ["✓ done", "· not done yet", "✗ not yet right"]
+    assert list(progress(0).index) == ["0.1", "0.a", "0.b"]
+    assert set(table.state.drop(numbers_so_far())) <= {"· not done yet"}
+
+
+def numbers_so_far():
+    """Exercises that some test has checked in this process."""
+    return [item.number for item in REGISTRY.values() if item.result]
+
+
+def test_four_exercises_and_two_questions_a_lesson():
+    for lesson in range(1, 7):
+        numbers = {item.number for item in EXERCISES if item.order[0] == lesson}
+        letters = {number for number in numbers if number[-1].isalpha()}
+        assert len(letters) == len([number for number in letters if REGISTRY[number].options]) >= 2, lesson
+        assert numbers - letters == {f"{lesson}.{k}" for k in range(1, 17 if lesson == 6 else 5)}
+        assert sum(REGISTRY[number].star for number in numbers - letters) == 2, lesson
+
+
+def test_the_right_choice_is_not_always_in_the_same_place():
+    places = [list(item.options).index(item.reference()) for item in EXERCISES if item.options]
+    assert all(places.count(place) <= len(places) / 2 for place in range(4)), places
+    assert {0, 1, 2} <= {*places}
 
 
 def test_a_result_shows_itself_as_text_and_in_a_notebook():
@@ -133,6 +161,60 @@ def test_the_example_in_readme_says_what_check_says():
     example = doctest.DocTestParser().get_doctest(readme.split("```pycon")[1].split("```")[0], {}, "README", None, 0)
     failed, tried = doctest.DocTestRunner(verbose=False).run(example)
     assert (failed, tried) == (0, 3)
+
+
+def test_resume_takes_the_course_s_own_only_where_yours_is_missing_or_blank():
+    def relu(Z):
+        return Z + 1  # wrong, but written
+
+    space = {"relu": relu, "relu_backward": define(blank(REGISTRY["6.2"]), "relu_backward"), "other": 1}
+    assert check(relu).passed is False
+    said = str(resume(space, "6.1", "6.2", "add_bias"))
+    assert space["relu"] is relu
+    assert space["other"] == 1
+    assert said == "yours: relu (its check failed)\nthe course's: relu_backward, add_bias"
+    dA, Z = np.ones((1, 2)), np.array([[1.0, -1.0]])
+    assert space["relu_backward"](dA, Z).tolist() == [[1, 0]]
+    stand_in = check(space["relu_backward"])
+    assert stand_in.passed is None
+    assert "stands in for yours" in stand_in.message
+    assert str(resume(space, "6.2")) == "the course's: relu_backward"  # a second time
+    space["relu_backward"] = REGISTRY["6.2"].reference
+    assert str(resume(space, "6.2")) == "yours: relu_backward"
+
+
+def test_a_solution_says_what_there_is_to_know():
+    item = next(item for item in EXERCISES if item.options)
+    assert str(solution(item.number)).startswith(f"{item.reference()}: ")
+    item = next(item for item in EXERCISES if item.praise)
+    text = str(solution(item.number))
+    assert item.praise in text.replace("\n# ", " ")
+    assert max(map(len, text.splitlines())) <= 100
+
+
+GAPS = {  # a body of g(x): does it still have a gap?
+    "'d'\n  ...": True, "pass": True, "return ...": True, "y = ...\n  return y": True, "return ..., ...": True,
+    "a, b = ..., ...\n  return a, b": True, "return x * ...": True, "return abs(...)": True, "yield ...": True,
+    "x -= ...": True, "return ... * x": True, "raise NotImplementedError": True,
+    "return 0": False, "return x[..., 0]": False, "return x[...]": False, "return x[..., :]": False,
+    "return x[..., 1:2]": False, "x[..., 0] = 1\n  return x": False, "x[...] -= 1": False,
+    "return x[:, ..., None]": False, "for a in x:\n    yield a[..., 0]": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", GAPS)
+def test_a_gap_is_told_from_an_ellipsis_as_index(body, monkeypatch):
+    monkeypatch.setattr("nnlib.exercises.core.REGISTRY", {})
+    item = exercise("99.5", "g", minutes=1, difficulty=1, hints=["h"])(define("def g(x):\n  return x + 1", "g"))
+    item.inputs(lambda rng, N=3, D=2: (rng.random((N, D)),))
+    assert (check(define(f"def g(x):\n  {body}", "g")).passed is None) == GAPS[body]
+
+
+def test_an_answer_that_no_exercise_can_be_found_for():
+    for wrong_one, words in ((lambda Z: Z, "without a name"), (np.ones(2), "ndarray"), (3, "int")):
+        with pytest.raises(ValueError, match=rf"expected a function by its name, .*{words}"):
+            check(wrong_one)
+    assert check("6.1", lambda Z: np.maximum(Z, 0)).passed is True  # with its number
 
 
 def test_an_unknown_exercise_is_named():
@@ -189,7 +271,7 @@ D = Diagnosis
         (E.astype(int), E + 0.5, D.INTEGER, "rounded"),
         (E.astype(int), E, D.INTEGER, "int64"),
         (E, E.astype(np.float32), D.FLOAT64, "float64"),
-        (E.astype(np.float16), E.astype(np.float32), D.WRONG_DTYPE, "float16"),
+        ((E / 3).astype(np.float16), (E / 3).astype(np.float32), D.WRONG_DTYPE, "float16"),
         (X.sum(axis=1), X.sum(axis=0), D.WRONG_AXIS, "wrong axis"),
         (X.mean(axis=1), X.mean(axis=0), D.WRONG_AXIS, "wrong axis"),
         ((E, E), (E, -E), D.SIGN, "result[1]"),
@@ -244,6 +326,24 @@ def test_a_value_is_checked_by_its_number(monkeypatch):
     assert check("99.2", "a half").passed is False
 
 
+def test_several_values_are_judged_one_by_one(monkeypatch):
+    monkeypatch.setattr("nnlib.exercises.core.REGISTRY", {})
+    item = exercise("99.4", "three", minutes=1, difficulty=1, hints=["h"])(lambda: (3, np.array([[1.0, 2], [3, 4]])))
+    item.mistake("rows and columns exchanged")(lambda: (3, np.array([[1.0, 3], [2, 4]])))
+    right = [[1, 2], [3, 4]]
+    assert str(check("99.4", (..., right))) == "· 99.4 not done yet; 1 of 2 answers are there"
+    assert str(check("99.4", (None, ...))) == "· 99.4 not done yet"
+    assert str(check("99.4", ("3", right))) == "✗ 99.4 answer 1 of 2: '3' is a text; expected a number, without quotes"
+    assert check("99.4", (3, right)).passed is True
+    assert check("99.4", [3, np.array(right)]).passed is True
+    assert str(check("99.4", (4, right))) == "✗ 99.4 answer 1 of 2: 4 is not it"
+    assert str(check("99.4", (3, [[1, 2], [3, 5]]))) == "✗ 99.4 answer 2 of 2: the entry at (1, 1) is not it"
+    assert check("99.4", (3, [[1, 3], [2, 4]])).diagnosis is Diagnosis.KNOWN_MISTAKE
+    assert check("99.4", (3, [[1], [2, 4]])).diagnosis is Diagnosis.WRONG_TYPE
+    assert check("99.4", np.array([3, 1])).message == "answer 2 of 2: expected shape (2, 2), got (); 0 axes, not 2"
+    assert check("99.4", (3,)).diagnosis is check("99.4", 3).diagnosis is Diagnosis.WRONG_LENGTH
+
+
 def test_a_question_with_choices_explains_each(monkeypatch):
     monkeypatch.setattr("nnlib.exercises.core.REGISTRY", {})
     options = {"a": "it would have to see labels.", "b": "pixels alone say it."}
@@ -251,7 +351,8 @@ def test_a_question_with_choices_explains_each(monkeypatch):
     assert check("99.3", ...).passed is None
     assert str(check("99.3", "b")) == "✓ 99.3 right. pixels alone say it."
     assert str(check("99.3", "a")) == "✗ 99.3 no. it would have to see labels."
-    assert check("99.3", "c").diagnosis is Diagnosis.WRONG_TYPE
+    assert check("99.3", " B").passed is True
+    assert check("99.3", "c").diagnosis is check("99.3", ["b"]).diagnosis is Diagnosis.WRONG_TYPE
 
 
 def test_every_diagnosis_is_reached():

@@ -23,6 +23,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import nnlib
+from nnlib.exercises import solution
+from nnlib.exercises.core import REGISTRY, blank, check_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -87,6 +89,25 @@ def is_loop(source):
     return re.search(r"^\s*for\b", source, re.M) and re.search(r"\.step\(\)|[-+]=", source)
 
 
+def task_of(cell, *prefixes):
+    """The number of the exercise that a cell belongs to, by its tags task-…, exercise-… or check-…; or None."""
+    return next((tag.removeprefix(p) for tag in tags(cell) for p in prefixes if tag.startswith(p)), None)
+
+
+def solution_cell(cell):
+    """The source of a cell with the reference in place of the blank; other cells as they are."""
+    if number := task_of(cell, "exercise-"):
+        return str(solution(number))
+    if (number := task_of(cell, "check-")) and not REGISTRY[number].is_function:
+        return f"check({number!r}, {plain(REGISTRY[number].reference())!r})"
+    return cell.source
+
+
+def plain(value):
+    """A value as somebody types it: arrays as lists."""
+    return tuple(map(plain, value)) if isinstance(value, tuple) else getattr(value, "tolist", lambda: value)()
+
+
 # the rules: (notebook, its number as two digits) -> complaints
 
 
@@ -128,6 +149,7 @@ def executed(notebook, number):
 
 def cell_lengths(notebook, number):
     cells = [cell for cell in code_cells(notebook) if not {"setup", "guards"} & {*tags(cell)}]
+    cells = [cell for cell in cells if not task_of(cell, "exercise-", "check-")]
     for cell in cells:
         limit = 20 if is_loop(cell.source) else 15
         if len(lines(cell)) > limit:
@@ -138,9 +160,12 @@ def cell_lengths(notebook, number):
 
 
 def cell_number(notebook, number):
+    """Cells to fill in, to check an answer or to fall back on the course's are not counted."""
+    counted = [cell for cell in code_cells(notebook) if not task_of(cell, "exercise-", "check-")]
+    count = sum(not cell.source.startswith("resume(") for cell in counted)
     most = 50 if number in ("00", "04") else 40
-    if number not in WORKBOOKS and not 15 <= len(code_cells(notebook)) <= most:
-        yield f"{len(code_cells(notebook))} code cells, expected 15 to {most}"
+    if number not in WORKBOOKS and not 15 <= count <= most:
+        yield f"{count} code cells, expected 15 to {most}"
 
 
 def no_semicolon(notebook, number):
@@ -171,6 +196,39 @@ def guards(notebook, number):
         yield "the guards are not folded"
     if cell.get("outputs"):
         yield "the guards have an output"
+
+
+def exercises(notebook, number):
+    """Task, blank and check of each exercise stand in a row and say what nnlib.exercises says."""
+    expected = [item for item in REGISTRY.values() if item.order[0] == int(number)]
+    found = [task_of(cell, "task-") for cell in notebook.cells if task_of(cell, "task-")]
+    if sorted(found) != sorted(item.number for item in expected):
+        yield f"the tasks are {sorted(found)}, expected {sorted(item.number for item in expected)}"
+        return
+    for item in expected:
+        i = next(i for i, cell in enumerate(notebook.cells) if task_of(cell, "task-") == item.number)
+        task, *rest = notebook.cells[i : i + 3]
+        if task.source.splitlines()[0] != f"### {item.heading}":
+            yield f"{item.number}: expected the heading '### {item.heading}', got {task.source.splitlines()[0]!r}"
+        if (letters := re.findall(r"^\* \*\*(\w)\*\* · \S", task.source, re.M)) != list(item.options or ()):
+            yield f"{item.number}: the choices are {letters}, expected {list(item.options or ())}"
+        if "<details>" in task.source:
+            yield f"{item.number}: the answer stands twice; solution({item.number!r}) has it"
+        wanted = [(f"exercise-{item.number}", blank(item))] if item.is_function else []
+        wanted.append((f"check-{item.number}", check_cell(item)))
+        for cell, (tag, text) in zip(rest, wanted, strict=False):
+            if tag not in tags(cell) or cell.cell_type != "code":
+                yield f"{item.number}: expected a code cell tagged {tag}, got {tags(cell)}"
+            elif cell.source != text:
+                yield f"{item.number}: expected\n{text}\ngot\n{cell.source}"
+
+
+def reflection(notebook, number):
+    """One thing to explain to a friend; from lesson 02 on, one question from two lessons back."""
+    for tag, first in (("explain", 1), ("recall", 2)):
+        count = sum(tag in tags(cell) and "<details>" in cell.source for cell in notebook.cells)
+        if int(number) >= first and number not in WORKBOOKS[1:] and count != 1:
+            yield f"{count} cells tagged {tag} with a model answer, expected 1"
 
 
 def closing(notebook, number):
@@ -283,8 +341,8 @@ def order(notebook, number):
 
 
 RULES = [
-    head, setup, executed, cell_lengths, cell_number, no_semicolon, no_times, guards, closing, checked_outputs, words,
-    alt_texts, headings, links, equation_tags, details, machines, order,
+    head, setup, executed, cell_lengths, cell_number, no_semicolon, no_times, guards, exercises, reflection, closing,
+    checked_outputs, words, alt_texts, headings, links, equation_tags, details, machines, order,
 ]  # fmt: skip
 
 
@@ -445,6 +503,20 @@ def figure(alt=""):
     )
 
 
+def exercise_cells(item):
+    """Task, blank and check as a lesson should hold them."""
+    choices = "".join(f"\n* **{letter}** · something" for letter in item.options or ())
+    yield new_markdown_cell(f"### {item.heading}\n{choices}", metadata={"tags": [f"task-{item.number}"]})
+    if item.is_function:
+        yield code(blank(item), tags=[f"exercise-{item.number}"])
+    yield code(check_cell(item), tags=[f"check-{item.number}"])
+
+
+def first_tagged(tag, **fields):
+    """Change the first cell with such a tag."""
+    return lambda notebook: next(c for c in notebook.cells if any(t.startswith(tag) for t in tags(c))).update(fields)
+
+
 def good():
     """A small lesson 04 that keeps every rule."""
     cells = [
@@ -453,9 +525,13 @@ def good():
         new_markdown_cell("## 1 · a slope\n\nThe slope is $$ s = 1 \\tag{4.1} $$ and [lesson 04](04.ipynb#x) says so."),
         code("from nnlib import Linear, relu\n0.1234", text("0.1234\n"), tags=["nbval-check-output"]),
         *[code("a = 1\nb = 2\nassert a < b") for _ in range(12)],
-        new_markdown_cell("<details><summary>Answer</summary>\n\nThe line rises with x.\n\n</details>"),
+        new_markdown_cell(
+            "<details><summary>Answer</summary>\n\nThe line rises with x.\n\n</details>",
+            metadata={"tags": ["explain", "recall"]},
+        ),
         code("plt.plot([1, 2])\nplt.show()", figure()),
         new_markdown_cell("## what you built\n\n*Just sums* (a film), [Simply put](https://example.org)"),
+        *[cell for item in REGISTRY.values() if item.order[0] == 4 for cell in exercise_cells(item)],
         code("from nnlib import relu_derivative\nassert relu_derivative(1.0) == 1", tags=["closing"]),
         code("assert a < b", tags=["guards"]),
     ]  # fmt: skip
@@ -511,6 +587,13 @@ PLANTED = {
         source("a = 1", -1), marked(i=-1), marked("guards"), change(-1, outputs=[text("x")]),
         lambda notebook: notebook.cells[-1].metadata.pop("jupyter"), lambda notebook: notebook.cells.append(code("a")),
     ],
+    exercises: [
+        first_tagged("task-", source="### Exercise 4.1 · another"), first_tagged("check-", source="check('4.1', 1)"),
+        first_tagged("exercise-", source="a = 1"), first_tagged("check-", metadata={}),
+        first_tagged("task-", metadata={}), first_tagged("task-4.a", source=f"### {REGISTRY['4.a'].heading}"),
+        lambda notebook: notebook.cells.extend(copy.deepcopy([c for c in notebook.cells if task_of(c, "task-")][:1])),
+    ],
+    reflection: [marked("explain", i=16), marked("recall", i=16), source("an answer", 16)],
     closing: [marked(i=-2), source("relu", -2)],
     checked_outputs: [marked(i=3), output(text("0.12345"), i=3), output(i=3), marked("nbval-check-output", i=2)],
     words: [markdown("It is just a sum."), markdown("Recall that x."), source("a = 1  # simply"), markdown("TODO")],

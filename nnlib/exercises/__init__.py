@@ -1,12 +1,13 @@
 """Exercises that check themselves and name the mistake: task, check, hint, solution, progress.
 
-    task("6.2")               # the heading and the blank, to copy into a cell
     check(relu_backward)      # a function you wrote, found by its name
+    check("4.1", -1)          # a value, by the number of the exercise
     hint("6.2"), solution("6.2"), progress()
+    task("6.2")               # the heading and the blank, to copy into a cell
 
-The exercises here are those of writing the library again, from memory: ReLU to Adam, dropout and early stopping.
+Each lesson has its own file, which is where the solutions are: the decorated function of an exercise is the reference.
 """
 
-from . import lesson06
-from .core import CheckFailed, Exercise, Result, check, exercise, hint, progress, solution, task
+from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06
+from .core import CheckFailed, Exercise, Result, check, exercise, hint, progress, resume, solution, task
 from .diagnose import Diagnosis, diagnose

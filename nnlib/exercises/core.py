@@ -10,6 +10,7 @@ import dis
 import html
 import inspect
 import io
+import math
 import os
 import textwrap
 from collections.abc import Callable
@@ -59,6 +60,7 @@ class Exercise:
     hints: tuple
     reference: Callable
     praise: str = ""
+    star: bool = False
     options: dict | None = None
     in_place: tuple = ()
     may_share: bool = False
@@ -77,7 +79,15 @@ class Exercise:
 
     @property
     def heading(self):
-        return f"Exercise {self.number} · {self.title}  {DOTS[self.difficulty]}  {self.minutes} min"
+        kind = "Exercise" if self.number[-1].isdigit() else "Question"
+        star = " ★" if self.star else ""
+        return f"{kind} {self.number} · {self.title}{star}  {DOTS[self.difficulty]}  {self.minutes} min"
+
+    @property
+    def order(self):
+        """What to sort by: the lesson, then exercises by number before questions by letter."""
+        lesson, place = self.number.split(".")
+        return int(lesson), len(place) if place.isdigit() else math.inf, place
 
     @property
     def is_function(self):
@@ -104,19 +114,42 @@ class Exercise:
         return keep
 
 
-def exercise(number, title, *, minutes, difficulty, hints, praise="", options=None, in_place=(), may_share=False):
+def exercise(
+    number,
+    title,
+    *,
+    minutes,
+    difficulty,
+    hints,
+    praise="",
+    star=False,
+    options=None,
+    in_place=(),
+    may_share=False,
+):
     """Decorator that registers a reference solution as an exercise.
 
     A function with inputs (`@name.inputs`) or rules is an exercise to write; one without arguments holds a value to
-    find. `options`: {answer: explanation} makes it a question with choices. `in_place`: the names of the arguments
-    that the function must change; it then returns None. `may_share`: parts of the result may be views of arguments.
+    find. `options`: {answer: explanation} makes it a question with choices. `praise`: what to know once it is right.
+    `star`: one of the two that matter most. `in_place`: the names of the arguments that the function must change; it
+    then returns None. `may_share`: parts of the result may be views of arguments.
     """
 
     def register(reference):
         if number in REGISTRY and REGISTRY[number].reference.__qualname__ != reference.__qualname__:
             raise ValueError(f"exercise {number}: expected a free number, got one that {REGISTRY[number].name} has")
         item = Exercise(
-            number, title, minutes, difficulty, tuple(hints), reference, praise, options, tuple(in_place), may_share
+            number,
+            title,
+            minutes,
+            difficulty,
+            tuple(hints),
+            reference,
+            praise,
+            star,
+            options,
+            tuple(in_place),
+            may_share,
         )
         REGISTRY[number] = item
         return item
@@ -130,6 +163,9 @@ def find(key):
     for item in REGISTRY.values():
         if name == item.number or (name == item.name and item.is_function):
             return item
+    if name is None or name == "<lambda>":
+        got = "a function without a name (lambda)" if name else f"{type(key).__name__}"
+        raise ValueError(f'expected a function by its name, as in check(relu), or a number, "4.1"; got {got}')
     raise ValueError(f"no exercise is called {name!r}; there are {', '.join(REGISTRY)}")
 
 
@@ -152,6 +188,8 @@ def check(answer, *value, seed=None):
 def _judge(item, answer, rng):
     if not item.is_function:
         return _judge_value(item, answer)
+    if isinstance(answer, Exercise):
+        return Diagnosis.NOT_ATTEMPTED, "not done yet; this is the course's own function, which stands in for yours"
     if _blank(answer):
         return Diagnosis.NOT_ATTEMPTED, "not done yet"
     found = _judge_function(item, answer, rng)
@@ -159,26 +197,54 @@ def _judge(item, answer, rng):
 
 
 def _judge_value(item, answer):
-    if answer is ... or answer is None:
-        return Diagnosis.NOT_ATTEMPTED, "not done yet"
+    parts = answer if isinstance(answer, tuple | list) else [answer]
+    gaps = sum(part is ... or part is None for part in parts)
+    if gaps:
+        filled = f"; {len(parts) - gaps} of {len(parts)} answers are there" if len(parts) > gaps else ""
+        return Diagnosis.NOT_ATTEMPTED, f"not done yet{filled}"
     expected = item.reference()
     if item.options:
-        if answer not in item.options:
+        answer = answer.strip().lower() if isinstance(answer, str) else answer
+        if not isinstance(answer, str) or answer not in item.options:
             return Diagnosis.WRONG_TYPE, f"choose one of {', '.join(map(repr, item.options))}"
-        right = answer == expected
-        return (Diagnosis.CORRECT if right else Diagnosis.WRONG_VALUE), ("right. " if right else "no. ") + item.options[
-            answer
-        ]
+        diagnosis = Diagnosis.CORRECT if answer == expected else Diagnosis.WRONG_VALUE
+        return diagnosis, ("right. " if answer == expected else "no. ") + item.options[answer]
     for message, wrong in item.mistakes:
-        if diagnose(answer, wrong(), rtol=2e-3)[0] is Diagnosis.CORRECT:
+        if _value(answer, wrong())[0] is Diagnosis.CORRECT:
             return Diagnosis.KNOWN_MISTAKE, message
+    diagnosis, message = _value(answer, expected)
+    return diagnosis, message or f"right. {item.praise}".strip()
+
+
+def _value(answer, expected):
+    """Diagnose a value found on paper: the message says where it is wrong, not what would be right.
+
+    A part of `expected` that is `...` may be anything: for mistakes that concern one of several answers.
+    """
+    if expected is ...:
+        return Diagnosis.CORRECT, ""
+    if isinstance(expected, tuple):
+        answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+        if not isinstance(answer, tuple | list) or len(answer) != len(expected):
+            return Diagnosis.WRONG_LENGTH, f"expected {len(expected)} answers, (…, …), got {answer!r}"
+        for i, (a, e) in enumerate(zip(answer, expected, strict=True)):
+            diagnosis, message = _value(a, e)
+            if message:
+                return diagnosis, f"answer {i + 1} of {len(expected)}: {message}"
+        return Diagnosis.CORRECT, ""
+    if isinstance(answer, str) and not isinstance(expected, str):
+        return Diagnosis.WRONG_TYPE, f"{answer!r} is a text; expected a number, without quotes"
+    if isinstance(expected, np.ndarray) and isinstance(answer, tuple | list):
+        answer = np.array(answer) if len({np.shape(row) for row in answer}) == 1 else answer
     diagnosis, message = diagnose(answer, expected, rtol=2e-3)
-    if diagnosis is Diagnosis.CORRECT:
-        return diagnosis, f"right. {item.praise}".strip()
-    telling = any(same(answer, factor * expected, 2e-3) for factor in (2, 0.5)) if np.ndim(expected) == 0 else True
-    if diagnosis is Diagnosis.FACTOR and not telling:  # every number is some multiple of the right one
-        diagnosis = Diagnosis.WRONG_VALUE
-    return diagnosis, f"{answer} is not it" if diagnosis is Diagnosis.WRONG_VALUE else message
+    if diagnosis is Diagnosis.INTEGER and same(answer, expected, 2e-3):  # whole numbers need no point on paper
+        return Diagnosis.CORRECT, ""
+    if diagnosis is Diagnosis.WRONG_VALUE:
+        wrong = (
+            [] if np.ndim(expected) == 0 else np.argwhere(~np.isclose(answer, expected, rtol=2e-3, atol=1e-6)).tolist()
+        )
+        return diagnosis, f"the entry at {tuple(wrong[0])} is not it" if wrong else f"{answer} is not it"
+    return diagnosis, message
 
 
 def _judge_function(item, answer, rng):
@@ -199,10 +265,8 @@ def _guarded(call):
     """The result of a rule; an exception from the learner's function becomes a diagnosis."""
     try:
         return call()
-    except NotImplementedError:
-        return Diagnosis.NOT_ATTEMPTED, "not done yet"
     except Exception as error:
-        return Diagnosis.RAISES, _error(error)
+        return _raised(error)
 
 
 def _trial(item, answer, arguments):
@@ -214,10 +278,8 @@ def _trial(item, answer, arguments):
     try:
         with contextlib.redirect_stdout(spoken), np.errstate(all="ignore"):
             got = _result(answer(*theirs))
-    except NotImplementedError:
-        return Diagnosis.NOT_ATTEMPTED, "not done yet"
     except Exception as error:
-        return Diagnosis.RAISES, _error(error)
+        return _raised(error)
     if state != global_state():
         return Diagnosis.GLOBAL_RANDOMNESS, "draws from np.random itself; use the generator that is passed in"
     if item.in_place:
@@ -299,20 +361,29 @@ def _wrong_axis(item, got, arguments):
 
 def _blank(function):
     """Is the body still `...`? (Or `pass`, or does it still hold an Ellipsis as a value?)"""
-    if isinstance(function, Exercise):
-        return False
     code = getattr(function, "__code__", None)
     if code is None:
         return function is ... or function is None
     idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP", "RETURN_GENERATOR", "CACHE"}
-    if all(step.opname in idle for step in dis.get_instructions(code)):
-        return any(constant is ... for constant in code.co_consts) or not _returns_constant(code)
-    return any(constant is ... for constant in code.co_consts)
+    steps = list(dis.get_instructions(code))
+    if _has_gap(steps):
+        return True
+    return all(step.opname in idle for step in steps) and not _returns_constant(steps)
 
 
-def _returns_constant(code):
+def _has_gap(steps):
+    """Is an Ellipsis stored, returned, passed on or reckoned with? As an index, in X[..., 0], it is no gap."""
+    uses = ("STORE_FAST", "RETURN", "YIELD", "UNPACK", "BINARY_OP", "CALL", "PRECALL")
+    for step, after in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        gaps = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if gaps and all(part is ... for part in gaps) and after.opname.startswith(uses) and after.argrepr != "[]":
+            return True
+    return False
+
+
+def _returns_constant(steps):
     """Does a body without any computation return something, as `return 0` does?"""
-    text = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    text = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
     return text[-1:] not in ([None], [])
 
 
@@ -343,15 +414,18 @@ def _unchanged(before, after):
     return True
 
 
-def _error(error):
-    """Type, text and line of an exception in the learner's code."""
+def _raised(error):
+    """What an exception in the learner's code says: its type, text and line; or that a gap is left."""
+    if isinstance(error, NotImplementedError) or "ellipsis" in str(error):
+        return Diagnosis.NOT_ATTEMPTED, "not done yet"
     trace, line = error.__traceback__, None
     while trace:
         if "exercises" not in trace.tb_frame.f_code.co_filename and line is None:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f" in line {line} of your cell" if line else ""
-    return f"raises {type(error).__name__}{where}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")
+    words = str(error).splitlines()[0] if str(error) else ""
+    return Diagnosis.RAISES, f"raises {type(error).__name__}{where}: {words}".rstrip(": ")
 
 
 class Text:
@@ -369,9 +443,10 @@ class Text:
 
 
 def task(key):
-    """What to write: the heading of an exercise and its blank, to copy into a cell."""
+    """What to do: the heading of an exercise, its blank and its check, to copy into a cell."""
     item = find(key)
-    return Text(f"# {item.heading}\n{blank(item)}", code=True)
+    what = f"{blank(item)}\n\n\n" if item.is_function else f"# {inspect.getdoc(item.reference)}\n"
+    return Text(f"# {item.heading}\n{what}{check_cell(item)}", code=True)
 
 
 def blank(item):
@@ -380,6 +455,15 @@ def blank(item):
     doc = inspect.getdoc(item.reference)
     doc += "\n" if "\n" in doc else ""
     return f"{head}\n" + textwrap.indent(f'"""{doc}"""\n...', "    ")
+
+
+def check_cell(item):
+    """The source of the cell that checks an answer; for a value, with an Ellipsis where each answer goes."""
+    if item.is_function:
+        return f"check({item.name})"
+    answer = item.reference()
+    gaps = f"({', '.join(['...'] * len(answer))})" if isinstance(answer, tuple) else "..."
+    return f'check("{item.number}", {gaps})'
 
 
 def hint(key):
@@ -393,12 +477,33 @@ def hint(key):
 def solution(key):
     """The source of the reference solution. Try first."""
     item = find(key)
+    if item.options:
+        return Text(f"{item.reference()}: {item.options[item.reference()]}")
     source = textwrap.dedent(inspect.getsource(item.reference))
-    return Text(source[source.index("def ") :].rstrip(), code=True)
+    words = textwrap.fill(item.praise, 92, initial_indent="# ", subsequent_indent="# ")
+    return Text(f"{source[source.index('def ') :].rstrip()}\n\n{words}".rstrip(), code=True)
 
 
-def progress():
-    """A table of all exercises: a DataFrame with number, title, minutes, and how the last check went."""
+def resume(namespace, *keys):
+    """Fill in the course's own function where one of these exercises is blank or missing, and say whose is used.
+
+    `namespace`: the notebook's `globals()`. A function that you wrote stays, right or wrong. A stand-in is an
+    Exercise: `check` still says that yours is not done.
+    """
+    lines = {"yours": [], "the course's": []}
+    for item in map(find, keys):
+        mine = namespace.get(item.name)
+        if mine is None or isinstance(mine, Exercise) or _blank(mine):
+            namespace[item.name] = item
+            lines["the course's"].append(item.name)
+        else:
+            judged = item.result is not None and item.result.passed is False
+            lines["yours"].append(item.name + (" (its check failed)" if judged else ""))
+    return Text("\n".join(f"{whose}: {', '.join(names)}" for whose, names in lines.items() if names))
+
+
+def progress(lesson=None):
+    """A table of all exercises, or of one lesson's: title, difficulty, minutes, and how the last check went."""
     import pandas as pd
 
     words = {True: "✓ done", False: "✗ not yet right", None: "· not done yet"}
@@ -410,6 +515,7 @@ def progress():
             "minutes": item.minutes,
             "state": words[item.result.passed if item.result else None],
         }
-        for item in sorted(REGISTRY.values(), key=lambda item: tuple(map(int, item.number.split("."))))
+        for item in sorted(REGISTRY.values(), key=lambda item: item.order)
+        if lesson in (None, item.order[0])
     ]
     return pd.DataFrame(rows, columns=["exercise", "title", "difficulty", "minutes", "state"]).set_index("exercise")

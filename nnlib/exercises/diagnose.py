@@ -44,7 +44,7 @@ class Diagnosis(Enum):
     WRONG_VALUE = "another value"
 
 
-RTOL = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
+RTOL = {"e": 5e-3, "f": 1e-4, "d": 1e-8}  # by the letter of the dtype: float16, float32, float64
 
 
 def same(answer, expected, rtol=None):
@@ -61,8 +61,7 @@ def same(answer, expected, rtol=None):
     finite = np.isfinite(expected)
     a, e = answer[finite].astype(np.float64), expected[finite].astype(np.float64)
     if rtol is None:
-        narrow = answer.dtype == np.float32 or expected.dtype == np.float32
-        rtol = RTOL[np.dtype(np.float32 if narrow else np.float64)]
+        rtol = max(RTOL.get(array.dtype.char, 1e-8) for array in (answer, expected))
     return bool(np.all(np.abs(a - e) <= rtol * max(np.abs(e).max(initial=0), 1e-6)))
 
 
@@ -139,9 +138,10 @@ def _values(a, e, arguments, rtol):
         return Diagnosis.WRONG_VALUE, _example(a, e)
     a = a.astype(np.float64) if a.dtype.kind in "iub" else a
     if e.any() and not a.any():
-        return Diagnosis.ALL_ZERO, "every number is 0"
+        return Diagnosis.ALL_ZERO, "every number is 0" if e.ndim else "the result is 0"
     if same(-a, e, rtol):
-        return Diagnosis.SIGN, "the sign is flipped: every number is minus what it should be"
+        every = "every number" if e.ndim else "it"
+        return Diagnosis.SIGN, f"the sign is flipped: {every} is minus what it should be"
     if e.ndim == 2 and e.shape[0] == e.shape[1] and same(a.T, e, rtol):
         return Diagnosis.TRANSPOSED, "the numbers are right, but transposed"
     if _reduced_elsewhere(a, e, arguments, rtol):
@@ -159,6 +159,8 @@ def _factor(a, e, arguments, rtol):
         return Diagnosis.TIMES_BATCH, f"exactly {batch} times too large, and {batch} is the batch size: sum or mean?"
     if batch > 1 and np.isclose(ratio, 1 / batch, rtol=1e-3):
         return Diagnosis.OVER_BATCH, f"exactly {batch} times too small, and {batch} is the batch size: mean or sum?"
+    if e.size == 1 and not any(np.isclose(ratio, factor, rtol=1e-3) for factor in (2, 0.5)):
+        return None  # every number is some multiple of the right one
     words = f"{ratio:.4g} times too large" if abs(ratio) > 1 else f"{1 / ratio:.4g} times too small"
     return Diagnosis.FACTOR, f"wrong by a constant factor: {words}"
 

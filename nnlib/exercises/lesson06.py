@@ -157,6 +157,31 @@ def _(dZ):
     return np.full(dZ.shape[1], dZ.sum(), dtype=dZ.dtype)
 
 
+@exercise(
+    "6.a",
+    "digits without biases",
+    minutes=1,
+    difficulty=1,
+    hints=[
+        "How many of the network's numbers are biases?",
+        "Is there anything in an image of a digit that could do the work of an input that is always 1?",
+    ],
+    options={
+        "a": "40 numbers of 23,860 are few, but each of them reaches every image, so the count alone does "
+        "not settle it. What else in an image is nearly always there?",
+        "b": "Every hidden unit would indeed have to turn on and off exactly at 0. In the plane that is a cage, as the "
+        "next picture shows. But an image has 784 inputs: does none of them play the part of a constant?",
+        "c": "Pixels in the middle have ink in most images, so their weights do what a bias does. Biases are not "
+        "useless: they are not missed here, because these inputs hold a stand-in for the 1.",
+        "d": "The weights get their gradients by way of dZ and X, and neither asks for a bias. Training goes on; only "
+        "the place where a unit turns on is no longer free.",
+    },
+)
+def digits_without_biases():
+    """What happens to the dev accuracy of 784-30-10 when its biases stay 0."""
+    return "c"
+
+
 # sitting 2 · any depth, and mini-batches
 
 
@@ -171,8 +196,9 @@ def _(dZ):
     ],
 )
 def init_params(sizes, rng):
-    """He weights and zero biases of a network, float32.   sizes such as [784, 64, 10]  ->  (Ws, bs)
+    """He weights and zero biases of a network, float32.
 
+    sizes, such as [784, 64, 10]  ->  (Ws, bs)
     Ws[i] (sizes[i], sizes[i+1]) is normal · √(2 / sizes[i]); bs[i] (sizes[i+1],) is zero.
     """
     Ws, bs = [], []
@@ -256,7 +282,10 @@ def _weights(W, b, fan_in, fan_out, i):
     may_share=True,
 )
 def forward(X, Ws, bs):
-    """All activations: X first, logits last, ReLU on all between.   X (N, in)  ->  list of len(Ws) + 1 arrays"""
+    """All activations: X first, logits last, ReLU on all between.
+
+    X (N, in)  ->  list of len(Ws) + 1 arrays
+    """
     activations = [X]
     for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
         Z = activations[-1] @ W + b
@@ -310,6 +339,7 @@ def _(X, Ws, bs):
     "backward, any depth",
     minutes=15,
     difficulty=3,
+    star=True,
     hints=[
         "Walk from the last layer to the first. For each: its two gradients, then the blame for the layer below.",
         "The input of layer i is activations[i]; the gate below it is activations[i] > 0.",
@@ -317,7 +347,10 @@ def _(X, Ws, bs):
     ],
 )
 def backward(dZ, activations, Ws):
-    """Gradients of all layers, first layer first.   dZ (N, C) of the mean loss by the logits  ->  (dWs, dbs)"""
+    """Gradients of all layers, first layer first.
+
+    dZ (N, C) of the mean loss by the logits  ->  (dWs, dbs)
+    """
     dWs, dbs = [], []
     for i in reversed(range(len(Ws))):
         dWs.append(activations[i].T @ dZ)
@@ -360,7 +393,10 @@ def _(dZ, activations, Ws):
     ],
 )
 def minibatches(X, y, size, rng):
-    """Yield (X[rows], y[rows]) in a fresh random order: every row once, the last batch may be smaller."""
+    """Yield (X[rows], y[rows]) in a fresh random order.
+
+    Every row comes once; the last batch may be smaller.
+    """
     order = rng.permutation(len(X))
     for start in range(0, len(X), size):
         rows = order[start : start + size]
@@ -403,6 +439,29 @@ def _(answer, rng):
     if [len(part[1]) for part in answer(X, y, 100, generator)] != [N]:
         return Diagnosis.WRONG_LENGTH, "a size above the number of rows should give one batch with all of them"
     return None
+
+
+@exercise(
+    "6.b",
+    "a file sorted by digit",
+    minutes=1,
+    difficulty=1,
+    hints=[
+        "What does the network see in the last hundred steps?",
+        "Each step makes the digits of its own batch more likely, and all others less.",
+    ],
+    options={
+        "a": "Every image was seen once, yes, and the sum of all gradients would not care about the order. But steps "
+        "are taken one after the other, each from where the last one ended.",
+        "b": "The last steps push only towards the last digits, and nothing in them speaks for the others. What was "
+        "learnt first is overwritten: the network says 9 to nearly everything.",
+        "c": "The zeros did come first, when all was fresh. But after them come thousands of images on which every "
+        "push towards zero is an error, and is corrected.",
+    },
+)
+def sorted_by_digit():
+    """What one walk through 7,000 digits in sorted order teaches."""
+    return "b"
 
 
 # sitting 3 · momentum, AdaGrad, RMSProp, Adam
@@ -543,7 +602,11 @@ def _(theta, grad, cache, lr, eps):
     in_place=["theta", "cache"],
 )
 def rmsprop_step(theta, grad, cache, lr, rho, eps):
-    """cache ← rho · cache + (1 - rho) · grad²; theta ← theta - lr · grad / (√cache + eps); both in place."""
+    """In place for theta and cache.
+
+    cache ← rho · cache + (1 - rho) · grad²
+    theta ← theta - lr · grad / (√cache + eps)
+    """
     cache *= rho
     cache += (1 - rho) * grad**2
     theta -= lr * grad / (np.sqrt(cache) + eps)
@@ -580,6 +643,7 @@ def _(theta, grad, cache, lr, rho, eps):
     "Adam",
     minutes=12,
     difficulty=3,
+    star=True,
     hints=[
         "m is momentum as a running mean, v is RMSProp's cache.",
         "Both start at zero and are too small at first: divide m by 1 - beta1**t, v by 1 - beta2**t.",
@@ -633,6 +697,29 @@ def _(theta, grad, m, v, t, lr, beta1, beta2, eps):
     adam_step.reference(theta, grad, m, v, t, lr, beta1, beta2, eps)
     m /= 1 - beta1**t
     v /= 1 - beta2**t
+
+
+@exercise(
+    "6.c",
+    "Adam's first step",
+    minutes=2,
+    difficulty=1,
+    hints=[
+        "Write down m and v after the first step, for the gradient g. Then correct both.",
+        "With t = 1, what is m̂ as a multiple of g? And v̂ as a multiple of g²?",
+    ],
+    options={
+        "a": "m̂ = 0.1 g / 0.1 = g and v̂ = 0.001 g² / 0.001 = g², so the step is lr · g / |g|: lr, whatever the size of "
+        "the gradient. Only its sign is left.",
+        "b": "That is how SGD moves, lr · g. In Adam the gradient stands above the line and below it.",
+        "c": "Without the correction, m = 0.1 g would be divided by √0.001 · |g|, and that ratio is 3.16. What do "
+        "1 − beta1ᵗ and 1 − beta2ᵗ do to it at t = 1?",
+        "d": "Large gradients are held back, true, but small ones are pushed forward too. How far does each get?",
+    },
+)
+def adams_first_step():
+    """How far Adam moves two weights at first, whose gradients are 0.001 and 1000."""
+    return "a"
 
 
 # sitting 4 · weight decay, dropout, early stopping
@@ -695,9 +782,10 @@ def _(dW, W, weight_decay):
     ],
 )
 def dropout_forward(A, p, rng):
-    """Drop each number with probability p, scale the rest so that the mean stays.   A  ->  (out, mask)
+    """Drop each number with probability p, scale the rest so that the mean stays.
 
-    mask has the shape and dtype of A, with values 0 or 1 / (1 - p); out = A · mask; 0 <= p < 1.
+    A  ->  (out, mask); 0 <= p < 1.
+    mask has the shape and dtype of A, with values 0 or 1 / (1 - p); out = A · mask.
     """
     mask = (rng.random(A.shape) >= p).astype(A.dtype) / (1 - p)
     return A * mask, mask
@@ -765,8 +853,9 @@ def _mask(mask, p):
     ],
 )
 def early_stopping(losses, patience):
-    """Index of the lowest loss seen before stopping after `patience` epochs in a row without a strictly lower one.
+    """Index of the lowest loss seen before stopping.
 
+    Stops after `patience` epochs in a row without a strictly lower loss.
     Ties go to the earliest; NaN is no improvement; ValueError if losses is empty.
     """
     if len(losses) == 0:
@@ -817,3 +906,27 @@ def _(answer, rng):
     except Exception as error:
         return Diagnosis.NO_ERROR, f"no losses at all should raise ValueError, got {type(error).__name__}"
     return Diagnosis.NO_ERROR, "no losses at all should raise ValueError"
+
+
+@exercise(
+    "6.d",
+    "the weights of a pixel without ink",
+    minutes=1,
+    difficulty=1,
+    hints=[
+        "The gradient of a weight is what came in times the blame that comes back. What comes in from this pixel?",
+        "Put dW = 0 into the step with weight decay.",
+    ],
+    options={
+        "a": "Their gradient from the loss is exactly 0, so without decay they would stay where they started, to the "
+        "last digit. But decay adds a term that does not ask what the pixel shows.",
+        "b": "A step takes away a share of a weight, not the weight: at lr 0.1 and decay 0.01 it is one thousandth.",
+        "c": "Other weights may grow, when the loss gains by it. Nothing ever asks these to: from a pixel without ink "
+        "nothing comes in, so the loss says nothing about them, neither up nor down.",
+        "d": "With dW = 0 a step is W − lr · decay · W: the weight is multiplied by the same number, a little "
+        "below 1, again and again. It decays, and that gave the method its name.",
+    },
+)
+def pixel_without_ink():
+    """What weight decay does to weights whose input is always 0."""
+    return "d"

@@ -460,3 +460,26 @@ WRONG["6.16"] = [
     (stop(empty=False), D.NO_ERROR),
 ]
 RIGHT["6.16"] = [stop(), stop(better=lambda a, b: b > a)]
+
+
+# the questions
+
+WRONG["6.a"] = [
+    ("a", (D.WRONG_VALUE, "40 numbers of 23,860")),
+    ("b", (D.WRONG_VALUE, "a cage")),
+    ("d", (D.WRONG_VALUE, "neither asks for a bias")),
+]
+WRONG["6.b"] = [
+    ("a", (D.WRONG_VALUE, "one after the other")),
+    ("c", (D.WRONG_VALUE, "zeros did come first")),
+]
+WRONG["6.c"] = [
+    ("b", (D.WRONG_VALUE, "how SGD moves")),
+    ("c", (D.WRONG_VALUE, "that ratio is 3.16")),
+    ("d", (D.WRONG_VALUE, "held back")),
+]
+WRONG["6.d"] = [
+    ("a", (D.WRONG_VALUE, "does not ask what the pixel shows")),
+    ("b", (D.WRONG_VALUE, "a share of a weight")),
+    ("c", (D.WRONG_VALUE, "neither up nor down")),
+]
