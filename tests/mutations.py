@@ -54,7 +54,7 @@ def mutations(path):
                 if _is_mistake(decorator):
                     yield Mutation(path.stem, decorator.lineno, span[1], 0, "", ast.unparse(decorator)[:70])
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _is_mistake(node.value.func):
-            yield Mutation(path.stem, *span, "", ast.unparse(node.value.func)[:70])
+            yield Mutation(path.stem, *span, "pass", ast.unparse(node.value.func)[:70])
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List) and len(node.value.elts) > 2:
             for row in node.value.elts:
                 if isinstance(row, ast.Tuple) and lines[row.lineno - 1].strip().startswith("("):

@@ -18,7 +18,6 @@ def test_a_deleted_assertion_is_noticed(mutation):
 
 def test_assertions_of_every_kind_and_file_are_found():
     assert {mutation.file for mutation in FOUND} == {path.stem for path in mutations.FILES}
-    kinds = {mutation.what.split("(")[0].split(".")[-1].split()[0] for mutation in FOUND}
-    assert {"mistake", "return"} <= kinds
-    assert any(mutation.what.startswith("([") for mutation in FOUND)  # a row of a table of cases
+    for kind in ("return Diagnosis.", ".mistake(", "(["):  # the last is a row of a table of cases
+        assert any(kind in mutation.what for mutation in FOUND)
     assert len({(mutation.file, mutation.first) for mutation in FOUND}) == len(FOUND) > 200
