@@ -27,8 +27,10 @@ learn: $(VENV)/installed  ## open the course in JupyterLab, on lesson 00 (PORT=8
 test: $(VENV)/installed  ## run every test that this machine can run; what is skipped is named, with the reason
 	$(ONE_THREAD) $(BIN)/python -m pytest
 
-test-all: $(VENV)/installed  ## install the frameworks too and run every test; a skipped test is a failure
+test-all: $(VENV)/installed  ## install frameworks and browser too and run every test; a skipped test is a failure
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-frameworks.txt
+	@for browser in chromium chromium-browser google-chrome; do command -v $$browser >/dev/null && exit; done; \
+	  $(BIN)/python -m playwright install --with-deps chromium
 	$(ONE_THREAD) NNLIB_NO_SKIP=1 $(BIN)/python -m pytest
 
 notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one)

@@ -75,6 +75,15 @@ def pytest_make_collect_report(collector):
     return report
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Where a test of test_browser.py fails, a picture of its page is kept."""
+    report = yield
+    if report.failed and getattr(item, "page", None):
+        item.page.screenshot(path=Path(__file__).parent / "failures" / f"{item.name}.png")
+    return report
+
+
 ROWS = {  # what a row of the exercise table counts: column, test
     "blank": "test_a_blank_is_not_done_yet",
     "reference": "test_the_reference_passes_fifty_draws",

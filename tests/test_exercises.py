@@ -256,7 +256,7 @@ D = Diagnosis
         ("six", E, D.WRONG_VALUE, "'six' is not it"),
         (E.T, E, D.TRANSPOSED, "(3, 2)"),
         (E[:, :2], E, D.WRONG_SHAPE, "axis 1 has 2, not 3"),
-        (E[0], E, D.WRONG_SHAPE, "1 axes, not 2"),
+        (E[0], E, D.WRONG_SHAPE, "1 axis, not 2"),
         (E.ravel(), E, D.WRONG_SHAPE, "arrangement"),
         (E > 2, E, D.WRONG_VALUE, "expected"),
         (E > 9, E, D.ALL_ZERO, "0"),
@@ -278,12 +278,29 @@ D = Diagnosis
         ((E,), (E, E), D.WRONG_LENGTH, "expected 2 results, got 1"),
         (E, (E, E), D.WRONG_TYPE, "expected 2 results"),
         (E + np.eye(2, 3), E, D.WRONG_VALUE, "expected"),
+        (np.array([2, 4]), np.array([1, 2]), D.WRONG_VALUE, "another value at (0,): 2"),  # labels have no factor
+        (E[:, :2].T, E[:, :2], D.TRANSPOSED, "but transposed"),
     ],
 )
 def test_diagnose(answer, expected, diagnosis, words):
     found, message = diagnose(answer, expected, (X,))
     assert found is diagnosis, message
     assert words in message
+
+
+def test_a_wrong_axis_of_a_square_input():
+    square = X[:2]
+    for reduce in (np.sum, np.mean, np.max):
+        found, message = diagnose(reduce(square, axis=1), reduce(square, axis=0), (square,))
+        assert (found, message) == (Diagnosis.WRONG_AXIS, "worked along the wrong axis")
+
+
+def test_an_answer_that_works_along_the_wrong_axis(monkeypatch):
+    monkeypatch.setattr("nnlib.exercises.core.REGISTRY", {})
+    source = "def shares(X):\n    return X / X.sum(axis=1, keepdims=True)"
+    item = exercise("99.6", "shares", minutes=1, difficulty=1, hints=["h"])(define(source, "shares"))
+    item.inputs(lambda rng, N=3, D=2: (rng.random((N, D)),))
+    assert check(define(source.replace("1", "0"), "shares")).diagnosis is Diagnosis.WRONG_AXIS
 
 
 def test_right_only_for_square_inputs():

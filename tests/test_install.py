@@ -68,6 +68,9 @@ def test_wheel(tmp_path):
     found = use(python, cwd=tmp_path)
     assert Path(found["file"]) == site / "nnlib" / "__init__.py"
     assert Path(found["mnist"]) == site / "nnlib" / "bundled" / "mnist.npz"
+    pages = {path.name for path in (ROOT / "nnlib" / "widgets").glob("*.[jc]s*")}
+    assert pages == {path.name for path in (site / "nnlib" / "widgets").glob("*.[jc]s*")}
+    assert {"common.js", "common.css", "stepper.js", "draw.js", "explorer.js"} <= pages
     assert found["versions"] == [nnlib.__version__] * 2
     assert found["shapes"] == SHAPES
     assert found["licence"] == "MIT AND CC-BY-SA-3.0"

@@ -39,7 +39,7 @@ SETUP = f"""\
 try:
     import nnlib.data
 except ImportError:  # on Colab, or with this notebook on its own
-    %pip install -q git+{PYPROJECT["project"]["urls"]["Repository"]}
+    %pip install -q "{PYPROJECT["project"]["name"]}[widgets] @ git+{PYPROJECT["project"]["urls"]["Repository"]}"
 import matplotlib.pyplot as plt
 import numpy as np"""
 
@@ -160,8 +160,8 @@ def cell_lengths(notebook, number):
 
 
 def cell_number(notebook, number):
-    """Cells to fill in, to check an answer or to fall back on the course's are not counted."""
-    counted = [cell for cell in code_cells(notebook) if not task_of(cell, "exercise-", "check-")]
+    """Widgets and cells to fill in, to check an answer or to fall back on the course's are not counted."""
+    counted = [cell for cell in code_cells(notebook) if not task_of(cell, "exercise-", "check-", "widget-")]
     count = sum(not cell.source.startswith("resume(") for cell in counted)
     most = 50 if number in ("00", "04") else 40
     if number not in WORKBOOKS and not 15 <= count <= most:
@@ -229,6 +229,32 @@ def reflection(notebook, number):
         count = sum(tag in tags(cell) and "<details>" in cell.source for cell in notebook.cells)
         if int(number) >= first and number not in WORKBOOKS[1:] and count != 1:
             yield f"{count} cells tagged {tag} with a model answer, expected 1"
+
+
+WIDGETS = {  # what DESIGN and the lessons' plan ask for, in the order of the lesson
+    "00": ["DrawDigit"],
+    "02": ["InitExplorer"],
+    "03": ["NeuronPlayground", "SoftmaxExplorer"],
+    "04": ["SlopeExplorer", "TrainingStepper"],
+    "05": ["DescentExplorer", "TrainingStepper", "TrainingStepper", "DrawDigit", "MistakeBrowser"],
+    "06": ["DescentExplorer"],
+}
+
+
+def widgets(notebook, number):
+    """Each lesson has its widgets; before each stands what to try, and its picture is stored with its words."""
+    found = [task_of(cell, "widget-") for cell in notebook.cells if task_of(cell, "widget-")]
+    if sorted(found) != sorted(WIDGETS.get(number, [])):
+        yield f"the widgets are {found}, expected {WIDGETS.get(number, [])}"
+    for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
+        if name := task_of(cell, "widget-"):
+            shown = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+            if before.cell_type != "markdown":
+                yield f"{name}: nothing before it says what to try"
+            if len(shown) != 1 or shown[0].metadata["image/png"].get("alt") != shown[0].data.get("text/plain"):
+                yield f"{name}: expected one picture with its description as alt text and as text"
+            if any("widget" in kind for output in shown for kind in output.data):
+                yield f"{name}: a live widget is stored, run `make notebooks`"
 
 
 def closing(notebook, number):

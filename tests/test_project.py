@@ -170,6 +170,36 @@ def test_the_library_stays_small():
     assert code_lines(SOURCES["viz"].read_text(encoding="utf-8")) <= 400
 
 
+WIDGETS = sorted((ROOT / "nnlib" / "widgets").glob("*.py"))
+
+
+def test_a_file_of_the_widgets_stays_readable():
+    for path in WIDGETS:
+        assert code_lines(path.read_text(encoding="utf-8")) <= 350, path.name
+    for path in (ROOT / "nnlib" / "widgets").glob("*.js"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, path.name
+
+
+def test_the_logic_of_the_widgets_needs_no_ipywidgets():
+    code = (
+        "import sys, nnlib.widgets as w; s = w.TrainingStepper.no_calculator(); s.step(); s.as_json(); s.describe(); "
+        "print({'ipywidgets', 'anywidget', 'traitlets', 'IPython'} & {*sys.modules})"
+    )
+    done = python("-c", code, cwd=ROOT)
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr
+
+
+def test_nothing_imports_the_widgets_or_the_exercises():
+    for path in (ROOT / "nnlib").rglob("*.py"):
+        package = path.relative_to(ROOT / "nnlib").parts[0]
+        found = {
+            *re.findall(
+                r"^\s*(?:from|import) (?:nnlib)?\.+(widgets|exercises)\b", path.read_text(encoding="utf-8"), re.M
+            )
+        }
+        assert found - {package} == set(), path.name
+
+
 # names
 
 

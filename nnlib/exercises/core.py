@@ -319,7 +319,7 @@ def _judge_in_place(item, got, names, before, mine, theirs):
                 return Diagnosis.MODIFIES_ARGUMENT, f"modifies {name}, which it should only read"
             continue
         if np.array_equal(x, a) and not np.array_equal(x, e):
-            return Diagnosis.NOT_IN_PLACE, f"leaves {name} as it was; write into the array, as `{name} -= …` does"
+            return Diagnosis.NOT_IN_PLACE, f"leaves {name} as it was; write into the array, as `+=` and its like do"
     for message, wrong in item.mistakes:
         traps = copy.deepcopy(before)
         wrong(*traps)

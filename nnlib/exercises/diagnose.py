@@ -117,7 +117,7 @@ def _shape(a, e, arguments, rtol):
     elif a.size == e.size:
         where = "; the count of numbers is right, the arrangement is not"
     else:
-        where = f"; {a.ndim} axes, not {e.ndim}"
+        where = f"; {a.ndim} {'axis' if a.ndim == 1 else 'axes'}, not {e.ndim}"
     return Diagnosis.WRONG_SHAPE, f"expected shape {e.shape}, got {a.shape}{where}"
 
 

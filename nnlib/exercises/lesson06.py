@@ -30,7 +30,7 @@ def relu(Z):
 @relu.inputs
 def _(rng, N=5, D=4):
     Z = rng.standard_normal((N, D), dtype=np.float32)
-    Z[0, 0] = 0
+    Z[0, 0], Z[0, -1] = 0, -1  # also with one row: nothing is right by luck
     return (Z,)
 
 
@@ -47,6 +47,16 @@ def _(Z):
 @relu.mistake("this is where the slope is 1, not the value: positive numbers pass as they are")
 def _(Z):
     return (Z > 0).astype(Z.dtype)
+
+
+@relu.mistake("this says where Z is positive, True or False; positive numbers pass as they are")
+def _(Z):
+    return Z > 0
+
+
+@relu.mistake("this is the largest number of each column; each number of Z is to be compared with 0, on its own")
+def _(Z):
+    return np.max(Z, 0)
 
 
 @exercise(
@@ -68,6 +78,7 @@ def relu_backward(dA, Z):
 def _(rng, N=5, D=4):
     Z = rng.standard_normal((N, D), dtype=np.float32)
     Z[0, : D // 2] = 0
+    Z[0, -2:] = 1, -1  # also with one row: nothing is right by luck
     return rng.standard_normal((N, D), dtype=np.float32), Z
 
 
@@ -94,6 +105,16 @@ def _(dA, Z):
 @relu_backward.mistake("this is the mask alone; the blame dA has to go through it")
 def _(dA, Z):
     return (Z > 0).astype(Z.dtype)
+
+
+@relu_backward.mistake("the gate is the wrong way round: it opens where Z is negative")
+def _(dA, Z):
+    return dA * (Z < 0)
+
+
+@relu_backward.mistake("where Z is negative the blame comes back with its sign changed; nothing should pass there")
+def _(dA, Z):
+    return dA * np.sign(Z)
 
 
 @exercise(
@@ -130,6 +151,11 @@ def _(X, W, b):
 @add_bias.mistake("every output gets the sum of all biases; each has one of its own")
 def _(X, W, b):
     return X @ W + b.sum()
+
+
+@add_bias.mistake("ReLU is a step of its own, after this one: Z may be negative")
+def _(X, W, b):
+    return np.maximum(X @ W + b, 0)
 
 
 @exercise(
@@ -217,16 +243,18 @@ def _(answer, rng):
         return Diagnosis.GLOBAL_RANDOMNESS, "draws from np.random itself; use the generator that is passed in"
     if got is None:
         return Diagnosis.RETURNS_NONE, "nothing is returned (None); end with `return …`"
-    if not isinstance(got, tuple) or len(got) != 2:
+    if not isinstance(got, tuple | list) or len(got) != 2 or not all(isinstance(part, tuple | list) for part in got):
         return Diagnosis.WRONG_TYPE, "expected two lists, (Ws, bs)"
     Ws, bs = got
+    if [np.ndim(array) for array in Ws] == [2, 1]:
+        return Diagnosis.WRONG_TYPE, "layer by layer, (W, b) and (W, b); expected all weights, then all biases"
     if len(Ws) != 2 or len(bs) != 2:
         return Diagnosis.WRONG_LENGTH, f"three sizes make 2 layers; got {len(Ws)} weights and {len(bs)} biases"
     for i in range(2):
         found = _weights(Ws[i], bs[i], sizes[i], sizes[i + 1], i)
         if found:
             return found
-    if same(Ws[0][:200, :50], Ws[1]):
+    if np.corrcoef(Ws[0][:200, :50].ravel(), Ws[1].ravel())[0, 1] > 0.99:
         return Diagnosis.UNREPEATABLE, "both layers have the same numbers: draw afresh for each"
     again, other = (
         answer(list(sizes), np.random.default_rng(seed)),
@@ -295,7 +323,11 @@ def forward(X, Ws, bs):
 
 @forward.inputs
 def _(rng, N=7):
-    return _network(rng, N, rng.permutation(np.arange(2, 7))[: rng.integers(3, 6)])
+    sizes = rng.permutation([3, 4, 5, 6, 8])[: rng.integers(4, 6)]
+    while True:  # both signs in the first row of every layer: nothing is right by luck
+        X, Ws, bs = _network(rng, N, sizes)
+        if all((A[0] > 0).any() and (A[0] <= 0).any() for A in forward.reference(X, Ws, bs)):
+            return X, Ws, bs
 
 
 def _network(rng, N, sizes):
@@ -334,6 +366,29 @@ def _(X, Ws, bs):
     return forward(X, Ws, [0 * b for b in bs])
 
 
+@forward.mistake("this is Z, before the ReLU; the list should hold what goes into the next layer")
+def _(X, Ws, bs):
+    return [X, *[A @ W + b for A, W, b in zip(forward.reference(X, Ws, bs)[:-1], Ws, bs, strict=True)]]
+
+
+@forward.mistake("the last hidden layer goes without ReLU too; only the logits should")
+def _(X, Ws, bs):
+    A = forward.reference(X, Ws[:-2], bs[:-2])
+    A[1:] = [np.maximum(part, 0) for part in A[1:]]
+    A.append(A[-1] @ Ws[-2] + bs[-2])
+    return [*A, A[-1] @ Ws[-1] + bs[-1]]
+
+
+@forward.mistake("these are the logits alone; the way back needs every array, from X on")
+def _(X, Ws, bs):
+    return forward.reference(X, Ws, bs)[-1]
+
+
+@forward.mistake("X is missing: it comes first, since the first layer's way back needs it")
+def _(X, Ws, bs):
+    return forward.reference(X, Ws, bs)[1:]
+
+
 @exercise(
     "6.7",
     "backward, any depth",
@@ -366,20 +421,42 @@ def _(rng, N=7):
     return rng.standard_normal(activations[-1].shape, dtype=np.float32), activations, Ws
 
 
-@backward.mistake("the mask is missing: blame passes through sleeping units too")
+def _gated(gate):
+    """A backward whose gate is `gate(blame, activation)`."""
+
+    def backward(dZ, activations, Ws):
+        dWs, dbs = [], []
+        for i in reversed(range(len(Ws))):
+            dWs.append(activations[i].T @ dZ)
+            dbs.append(dZ.sum(axis=0))
+            dZ = gate(dZ @ Ws[i].T, activations[i])
+        return dWs[::-1], dbs[::-1]
+
+    return backward
+
+
+backward.mistake("the mask is missing, or open for all, as A >= 0 is: blame passes through sleeping units too")(
+    _gated(lambda dA, A: dA)
+)
+backward.mistake("this multiplies by the activation; the gate is 1 or 0")(_gated(lambda dA, A: dA * A))
+backward.mistake("the gate looks at the blame; it should look at the activation")(_gated(lambda dA, A: dA * (dA > 0)))
+
+
+@backward.mistake("the blame of the logits went through a gate; there is none after the last layer")
 def _(dZ, activations, Ws):
-    dWs, dbs = [], []
-    for i in reversed(range(len(Ws))):
-        dWs.append(activations[i].T @ dZ)
-        dbs.append(dZ.sum(axis=0))
-        dZ = dZ @ Ws[i].T
-    return dWs[::-1], dbs[::-1]
+    return backward.reference(dZ * (activations[-1] > 0), activations, Ws)
 
 
 @backward.mistake("last layer first: the lists should begin with the first layer")
 def _(dZ, activations, Ws):
     dWs, dbs = backward.reference(dZ, activations, Ws)
     return dWs[::-1], dbs[::-1]
+
+
+@backward.mistake("the weights begin with the first layer, the biases with the last: turn both lists round")
+def _(dZ, activations, Ws):
+    dWs, dbs = backward.reference(dZ, activations, Ws)
+    return dWs, dbs[::-1]
 
 
 @exercise(
@@ -409,17 +486,29 @@ def _(answer, rng):
     X, y = np.arange(2 * N, dtype=np.float32).reshape(N, 2), np.arange(N)
     kept, before = X.copy(), global_state()
     generator = np.random.default_rng(seed)
-    parts = list(answer(X, y, size, generator))
+    got = answer(X, y, size, generator)
+    if got is None:
+        return Diagnosis.RETURNS_NONE, "nothing comes out (None); `yield` each pair"
+    if isinstance(got, tuple) and len(got) == 2 and all(isinstance(part, np.ndarray) for part in got):
+        return Diagnosis.WRONG_TYPE, "this is one pair, and then it ends; `yield` hands out one pair after the other"
+    parts = list(got)
     if before != global_state():
         return Diagnosis.GLOBAL_RANDOMNESS, "draws from np.random itself; use the generator that is passed in"
     if not np.array_equal(X, kept) or not np.array_equal(y, np.arange(N)):
         return Diagnosis.MODIFIES_ARGUMENT, "shuffles X or y itself; the caller still needs them as they were"
-    if any(not isinstance(part, tuple) or len(part) != 2 for part in parts):
+    if any(not isinstance(part, tuple | list) or len(part) != 2 for part in parts):
         return Diagnosis.WRONG_TYPE, "expected pairs (X[rows], y[rows])"
+    if any(np.ndim(part[1]) != 1 for part in parts):
+        return Diagnosis.WRONG_TYPE, f"each pair should hold {size} rows, not a single one"
     lengths = [len(part[1]) for part in parts]
     seen = np.concatenate([part[1] for part in parts]) if parts else np.empty(0)
+    if lengths == [5, 5, 5, 5] and len(set(seen.tolist())) == 20:
+        return Diagnosis.WRONG_LENGTH, "3 rows never come: the last, smaller batch is missing"
     if len(seen) < N and len(set(seen.tolist())) == len(seen):
-        return Diagnosis.WRONG_LENGTH, f"{N - len(seen)} rows never come: the last, smaller batch is missing"
+        return (
+            Diagnosis.WRONG_LENGTH,
+            f"{N - len(seen)} of 23 rows never come; batches of {', '.join(map(str, lengths))} for size 5",
+        )
     if sorted(seen.tolist()) != list(range(N)):
         return Diagnosis.WRONG_VALUE, "some rows come twice and others never: one permutation per walk, then cut"
     if any(not np.array_equal(part[0], kept[part[1]]) for part in parts):
@@ -438,6 +527,8 @@ def _(answer, rng):
         return Diagnosis.UNREPEATABLE, "the order does not come from the generator that is passed in"
     if [len(part[1]) for part in answer(X, y, 100, generator)] != [N]:
         return Diagnosis.WRONG_LENGTH, "a size above the number of rows should give one batch with all of them"
+    if [len(part[1]) for part in answer(X[:20], y[:20], size, generator)] != [5, 5, 5, 5]:
+        return Diagnosis.WRONG_LENGTH, "20 rows in batches of 5 are four batches, without an empty one at the end"
     return None
 
 
@@ -520,7 +611,7 @@ def momentum_step(theta, grad, velocity, lr, mu):
 
 @momentum_step.inputs
 def _(rng):
-    return *_vectors(rng, 3), 0.1, 0.9
+    return *_vectors(rng, 3), 0.1, 0.8
 
 
 @momentum_step.mistake("theta moves by the old velocity; update the velocity first")
@@ -542,6 +633,32 @@ def _(theta, grad, velocity, lr, mu):
     velocity *= mu
     velocity += grad
     theta -= lr * grad
+
+
+@momentum_step.mistake("the learning rate went into the velocity, as some do; here it comes in when theta moves")
+def _(theta, grad, velocity, lr, mu):
+    velocity *= mu
+    velocity += lr * grad
+    theta -= velocity
+
+
+@momentum_step.mistake("the velocity points downhill, as some write it; here it adds up gradients as they are")
+def _(theta, grad, velocity, lr, mu):
+    velocity *= mu
+    velocity -= lr * grad
+    theta += velocity
+
+
+@momentum_step.mistake("the velocity never fades: of itself it keeps only the share mu")
+def _(theta, grad, velocity, lr, mu):
+    velocity += grad
+    theta -= lr * velocity
+
+
+@momentum_step.mistake("the velocity keeps 1 + mu of itself: += adds to what is already there")
+def _(theta, grad, velocity, lr, mu):
+    velocity += mu * velocity + grad
+    theta -= lr * velocity
 
 
 @exercise(
@@ -566,22 +683,56 @@ def _(rng):
     return *_vectors(rng, 3), 0.1, 0.5
 
 
-@adagrad_step.mistake("the square root is missing")
-def _(theta, grad, cache, lr, eps):
-    cache += grad**2
-    theta -= lr * grad / (cache + eps)
+ROOTS = [  # what goes wrong where a step is divided by the root of the squares
+    ("the square root is missing", lambda lr, g, c, eps: lr * g / (c + eps)),
+    ("eps is inside the square root; it should be added to the root", lambda lr, g, c, eps: lr * g / np.sqrt(c + eps)),
+    ("eps is missing: it is added to the root", lambda lr, g, c, eps: lr * g / np.sqrt(c)),
+    ("eps is added to the quotient: a pair of brackets is missing", lambda lr, g, c, eps: lr * g / np.sqrt(c) + eps),
+]
 
 
-@adagrad_step.mistake("eps is inside the square root; it should be added to the root")
-def _(theta, grad, cache, lr, eps):
+def _known_roots(item, update):
+    """Register ROOTS for a rule; `update(grad, …)` changes the states and returns what is above and below the line."""
+    for words, move in ROOTS:
+
+        def wrong(theta, *rest, move=move):
+            theta -= move(*update(*rest))
+
+        item.mistake(words)(wrong)
+
+
+def _grown(grad, cache, lr, eps):
     cache += grad**2
-    theta -= lr * grad / np.sqrt(cache + eps)
+    return lr, grad, cache, eps
+
+
+_known_roots(adagrad_step, _grown)
 
 
 @adagrad_step.mistake("the cache collects the gradient itself; it should collect its square")
 def _(theta, grad, cache, lr, eps):
     cache += grad
-    theta -= lr * grad / (np.sqrt(np.abs(cache)) + eps)
+    with np.errstate(invalid="ignore"):
+        theta -= lr * grad / (np.sqrt(cache) + eps)
+
+
+@adagrad_step.mistake("the cache is the same for all coordinates: np.sum, or @, makes one number of the squares")
+def _(theta, grad, cache, lr, eps):
+    cache += np.sum(grad**2)
+    theta -= lr * grad / (np.sqrt(cache) + eps)
+
+
+@adagrad_step.mistake("the cache holds the last square alone; it should add them up")
+def _(theta, grad, cache, lr, eps):
+    cache[:] = grad**2
+    theta -= lr * grad / (np.sqrt(cache) + eps)
+
+
+@adagrad_step.mistake("the cache ends as the root; it should go on as the sum of the squares")
+def _(theta, grad, cache, lr, eps):
+    cache += grad**2
+    cache[:] = np.sqrt(cache)
+    theta -= lr * grad / (cache + eps)
 
 
 @adagrad_step.mistake("theta is divided by the old cache; update the cache first")
@@ -593,7 +744,7 @@ def _(theta, grad, cache, lr, eps):
 @exercise(
     "6.12",
     "RMSProp",
-    minutes=6,
+    minutes=4,
     difficulty=2,
     hints=[
         "AdaGrad that forgets: the cache keeps the share rho of itself.",
@@ -631,11 +782,39 @@ def _(theta, grad, cache, lr, rho, eps):
     theta -= lr * grad / (np.sqrt(cache) + eps)
 
 
-@rmsprop_step.mistake("eps is inside the square root; it should be added to the root")
+@rmsprop_step.mistake("this is AdaGrad: nothing is forgotten")
 def _(theta, grad, cache, lr, rho, eps):
+    adagrad_step.reference(theta, grad, cache, lr, eps)
+
+
+@rmsprop_step.mistake("theta is divided by the old cache; update the cache first")
+def _(theta, grad, cache, lr, rho, eps):
+    theta -= lr * grad / (np.sqrt(cache) + eps)
     cache *= rho
     cache += (1 - rho) * grad**2
-    theta -= lr * grad / np.sqrt(cache + eps)
+
+
+@rmsprop_step.mistake("the cache keeps 1 + rho of itself: += adds to what is already there")
+def _(theta, grad, cache, lr, rho, eps):
+    cache += rho * cache + (1 - rho) * grad**2
+    theta -= lr * grad / (np.sqrt(cache) + eps)
+
+
+@rmsprop_step.mistake("the cache takes up the gradient itself; it should take up its square")
+def _(theta, grad, cache, lr, rho, eps):
+    cache *= rho
+    cache += (1 - rho) * grad
+    with np.errstate(invalid="ignore"):
+        theta -= lr * grad / (np.sqrt(cache) + eps)
+
+
+def _running(grad, cache, lr, rho, eps):
+    cache *= rho
+    cache += (1 - rho) * grad**2
+    return lr, grad, cache, eps
+
+
+_known_roots(rmsprop_step, _running)
 
 
 @exercise(
@@ -672,24 +851,49 @@ def _(rng):
     return theta, grad, m, v, int(rng.integers(2, 6)), 0.1, 0.8, 0.9, 0.3
 
 
-def _adam(correct=True, eps_inside=False, square=True, swap=False):
+def _adam(above=None, below=None, power=2, swap=False, m_alone=True):
+    """A wrong Adam: what m and v are divided by, as functions of beta and t; the power of the gradient in v."""
+
     def step(theta, grad, m, v, t, lr, beta1, beta2, eps):
         if swap:
             beta1, beta2 = beta2, beta1
         m *= beta1
         m += (1 - beta1) * grad
         v *= beta2
-        v += (1 - beta2) * (grad**2 if square else np.abs(grad))
-        c1, c2 = (1 - beta1**t, 1 - beta2**t) if correct else (1, 1)
-        theta -= lr * (m / c1) / (np.sqrt(v / c2 + eps) if eps_inside else np.sqrt(v / c2) + eps)
+        v += (1 - beta2) * grad**power
+        right = 1 - beta1**t, 1 - beta2**t
+        m_hat, v_hat = m / (above(beta1, t) if above else right[0]), v / (below(beta2, t) if below else right[1])
+        with np.errstate(invalid="ignore"):
+            theta -= lr * (m_hat if m_alone else grad) / (np.sqrt(v_hat) + eps)
 
     return step
 
 
-adam_step.mistake("the bias correction is missing: the first steps are the wrong size")(_adam(correct=False))
-adam_step.mistake("eps is inside the square root; it should be added to the root")(_adam(eps_inside=True))
+CORRECTIONS = [  # what m and v are divided by instead of 1 - beta**t; None: rightly
+    ("the bias correction is missing: the first steps are the wrong size", lambda b, t: 1, lambda b, t: 1),
+    ("the bias correction of m is missing", lambda b, t: 1, None),
+    ("the bias correction of v is missing", None, lambda b, t: 1),
+    ("the correction is the same at every step; 1 - beta is right for t = 1 alone", *2 * [lambda b, t: 1 - b]),
+    ("t is 1 at the first call already; this corrects for one step more", *2 * [lambda b, t: 1 - b ** (t + 1)]),
+    ("the power t belongs to beta alone, not to 1 - beta", *2 * [lambda b, t: (1 - b) ** t]),
+    ("v is corrected after the root; correct it before", None, lambda b, t: (1 - b**t) ** 2),
+]
+for words, above, below in CORRECTIONS:
+    adam_step.mistake(words)(_adam(above, below))
 adam_step.mistake("beta1 and beta2 are exchanged")(_adam(swap=True))
-adam_step.mistake("v collects the gradient's size; it should collect its square")(_adam(square=False))
+adam_step.mistake("v takes up the gradient itself; it should take up its square")(_adam(power=1))
+adam_step.mistake("above the line stands the gradient; it should be its running mean, corrected")(_adam(m_alone=False))
+
+
+def _moments(grad, m, v, t, lr, beta1, beta2, eps):
+    m *= beta1
+    m += (1 - beta1) * grad
+    v *= beta2
+    v += (1 - beta2) * grad**2
+    return lr, m / (1 - beta1**t), v / (1 - beta2**t), eps
+
+
+_known_roots(adam_step, _moments)
 
 
 @adam_step.mistake("m is corrected in place, so the next step starts from the wrong m and v")
@@ -802,15 +1006,17 @@ def _(answer, rng):
         return Diagnosis.MODIFIES_ARGUMENT, "modifies its argument A; the caller still needs it as it was"
     if got is None:
         return Diagnosis.RETURNS_NONE, "nothing is returned (None); end with `return …`"
-    if not isinstance(got, tuple) or len(got) != 2:
+    if not isinstance(got, tuple | list) or len(got) != 2:
         return Diagnosis.WRONG_TYPE, "expected two arrays, (out, mask)"
     out, mask = got
-    for name, array in (("out", out), ("mask", mask)):
+    for name, array in (("mask", mask), ("out", out)):
         if not isinstance(array, np.ndarray) or array.shape != A.shape:
             return Diagnosis.WRONG_SHAPE, f"{name}: expected shape {A.shape}, got {np.shape(array)}"
         if array.dtype != A.dtype:
             kind = Diagnosis.FLOAT64 if array.dtype == np.float64 else Diagnosis.WRONG_DTYPE
             return kind, f"{name}: expected {A.dtype}, got {array.dtype}"
+    if mask.any() and same(mask, A * out):
+        return Diagnosis.KNOWN_MISTAKE, "out and the mask are exchanged: out comes first"
     found = _mask(mask, p)
     if found:
         return found
@@ -827,8 +1033,10 @@ def _(answer, rng):
 
 def _mask(mask, p):
     share, values = float(np.mean(mask == 0)), np.unique(mask[mask != 0])
-    if len(values) != 1:
+    if len(values) > 1:
         return Diagnosis.WRONG_VALUE, "the mask should have two values: 0 and one other"
+    if share == 0:
+        return Diagnosis.WRONG_VALUE, f"drops nothing where p = {p}"
     if np.all(mask == mask[:1]) or np.all(mask == mask[:, :1]):
         return Diagnosis.KNOWN_MISTAKE, "whole rows or columns drop together; each number should fall on its own"
     if abs(share - (1 - p)) < 0.03:
@@ -872,9 +1080,12 @@ def early_stopping(losses, patience):
 
 
 STOPPING = [  # losses, patience, index, what goes wrong otherwise
-    ([3.0, 2.0, 1.0], 2, 2, "a loss that falls to the end is best at the end"),
+    ([3.0, 2.0, 1.0], 2, 2, "a loss that falls to the end is best at the end; the first index is 0"),
     ([3.0, 1.0, 2.0, 2.0, 0.5], 2, 1, "training has stopped before that epoch: its loss was never seen"),
+    ([3000.0, 2000.0, 2500.0], 3, 1, "a loss may be large; the lowest one of the list counts"),
+    ([2.0, 3.0, 1.0], 1, 0, "with a patience of 1 the first bad epoch ends the training"),
     ([3.0, 1.0, 2.0, 0.5, 0.6, 0.7], 2, 3, "one bad epoch is not yet a reason to stop when patience is 2"),
+    ([3.0, 1.0, 2.0, 1.5, 1.8], 3, 1, "an epoch is better if it is below the lowest so far, not below the last"),
     ([2.0, 1.0, 1.5, 0.9, 1.2, 0.8, 0.85, 0.9], 2, 5, "the count of bad epochs starts again after each improvement"),
     ([1.0, 1.0, 1.0, 1.0], 5, 0, "ties go to the earliest"),
     ([2.0, 2.0, 2.0, 1.0], 2, 0, "an equal loss is no improvement"),
@@ -893,9 +1104,11 @@ def _(answer, rng):
         if isinstance(got, bool) or not isinstance(got, int | np.integer):
             kind = Diagnosis.KNOWN_MISTAKE if got in losses else Diagnosis.WRONG_TYPE
             return kind, f"expected the index of an epoch, an integer, got {got!r}"
+        if index + patience < len(losses) and got == index + patience:
+            why = "there the training stops; asked for is the best epoch before"
         if got != index:
             return Diagnosis.WRONG_VALUE, f"losses {losses}, patience {patience}: {got} is not it; {why}"
-    losses = rng.random(30).round(2).tolist()
+    losses = [*rng.random(29).round(2).tolist(), -1.0]
     for patience in (1, 3, 40):
         if answer(list(losses), patience) != early_stopping.reference(losses, patience):
             return Diagnosis.WRONG_VALUE, f"wrong for 30 random losses with patience {patience}"

@@ -6,7 +6,9 @@ machine hits all alike; the median of the rounds counts.
 
 import os
 
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}  # before numpy is imported
+# before numpy is imported; some machines name an old processor here, which halves the matrix products
+os.environ.pop("OPENBLAS_CORETYPE", None)
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 import copy
 import itertools
@@ -20,6 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from widgets import measure_widgets
 
 from nnlib import (
     SGD,
@@ -205,6 +208,7 @@ def main():
         "ratio_step_nnlib_to_by_hand": steps["sgd"] / steps["hand"],
         "step_milliseconds": {"Adam": 1e3 * steps["adam"], "SGD": 1e3 * steps["sgd"]},
         "threads": 1,
+        "widgets": measure_widgets(),
     }
     timings = rounded(timings)
     assert all(math.isfinite(value) for value in timings.values() if isinstance(value, float))

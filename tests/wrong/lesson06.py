@@ -23,6 +23,9 @@ WRONG["6.1"] = [
     (lambda Z: np.abs(Z), (D.KNOWN_MISTAKE, "absolute")),
     (lambda Z: np.minimum(Z, 0), (D.KNOWN_MISTAKE, "minimum")),
     (lambda Z: (Z > 0).astype(Z.dtype), (D.KNOWN_MISTAKE, "slope")),
+    (lambda Z: Z > 0, (D.KNOWN_MISTAKE, "True or False")),
+    (lambda Z: np.max(Z, 0), (D.KNOWN_MISTAKE, "largest number of each column")),
+    (lambda Z: np.maximum(Z, 0.01 * Z), (D.WRONG_VALUE, "expected")),
     (lambda Z: -np.maximum(Z, 0), D.SIGN),
     (lambda Z: np.maximum(Z.astype(np.float64), 0), D.FLOAT64),
     (lambda Z: np.maximum(Z, 0).T, D.TRANSPOSED),
@@ -47,6 +50,9 @@ WRONG["6.2"] = [
     (lambda dA, Z: dA.copy(), (D.KNOWN_MISTAKE, "mask is missing")),
     (lambda dA, Z: dA * (1e-9 * np.random.random() < Z), D.GLOBAL_RANDOMNESS),
     (lambda dA, Z: (Z > 0).astype(Z.dtype), (D.KNOWN_MISTAKE, "mask alone")),
+    (lambda dA, Z: dA * (Z < 0), (D.KNOWN_MISTAKE, "wrong way round")),
+    (lambda dA, Z: dA * np.sign(Z), (D.KNOWN_MISTAKE, "sign changed")),
+    (lambda dA, Z: Z * (Z > 0), (D.WRONG_VALUE, "expected")),
     (lambda dA, Z: -dA * (Z > 0), D.SIGN),
     (lambda dA, Z: dA * (Z > 0) / len(Z), D.OVER_BATCH),
     (lambda dA, Z: dA * np.where(Z > 0, np.float64(1), 0), D.FLOAT64),
@@ -73,6 +79,7 @@ WRONG["6.3"] = [
     (lambda X, W, b: X @ W, (D.KNOWN_MISTAKE, "missing")),
     (lambda X, W, b: X @ W - b, (D.KNOWN_MISTAKE, "subtracted")),
     (lambda X, W, b: X @ W + b.sum(), (D.KNOWN_MISTAKE, "one of its own")),
+    (lambda X, W, b: np.maximum(X @ W + b, 0), (D.KNOWN_MISTAKE, "step of its own")),
     (lambda X, W, b: (X @ W + b).T, D.TRANSPOSED),
     (lambda X, W, b: X @ W.T + b, D.RAISES),
     (in_place_bias, (D.MODIFIES_ARGUMENT, "b;")),
@@ -126,7 +133,19 @@ def shared(sizes, rng):
     return Ws, [np.zeros(n, np.float32) for n in sizes[1:]]
 
 
+def draws_and_forgets(sizes, rng):
+    start(he)(sizes, rng)
+
+
+def layer_by_layer(sizes, rng):
+    return list(zip(*start(he)(sizes, rng), strict=True))
+
+
 WRONG["6.5"] = [
+    (draws_and_forgets, D.RETURNS_NONE),
+    (layer_by_layer, (D.WRONG_TYPE, "layer by layer")),
+    (shared, (D.UNREPEATABLE, "both layers")),
+    (lambda sizes, rng: ([W.tolist() for W in start(he)(sizes, rng)[0]], start(he)(sizes, rng)[1]), D.WRONG_TYPE),
     (start(lambda m, n: math.sqrt(1 / m)), (D.KNOWN_MISTAKE, "sigmoid")),
     (start(lambda m, n: math.sqrt(2 / n)), (D.KNOWN_MISTAKE, "inputs")),
     (start(lambda m, n: 2 / m), (D.KNOWN_MISTAKE, "root")),
@@ -143,7 +162,11 @@ WRONG["6.5"] = [
     (lambda sizes, rng: start(he)(sizes, rng)[0], D.WRONG_TYPE),
     (lambda sizes, rng: start(he)(sizes[:2], rng), D.WRONG_LENGTH),
 ]
-RIGHT["6.5"] = [start(he), start(he, draw=lambda s, rng: rng.normal(0, 1, s))]
+RIGHT["6.5"] = [
+    start(he),
+    lambda sizes, rng: list(start(he)(sizes, rng)),
+    start(he, draw=lambda s, rng: rng.normal(0, 1, s)),
+]
 
 
 def forward_by(step, first=True):
@@ -171,6 +194,22 @@ def two_layers(X, Ws, bs):
     return [X, A, A @ Ws[1] + bs[1]]
 
 
+def keeps_Z(X, Ws, bs):
+    kept, A = [X], X
+    for W, b in zip(Ws, bs, strict=True):
+        kept.append(A @ W + b)
+        A = np.maximum(kept[-1], 0)
+    return kept
+
+
+def too_early(X, Ws, bs):
+    kept = [X]
+    for i, (W, b) in enumerate(zip(Ws, bs, strict=True)):
+        Z = kept[-1] @ W + b
+        kept.append(np.maximum(Z, 0) if i < len(Ws) - 2 else Z)
+    return kept
+
+
 def relu_first(X, Ws, bs):
     """Right for several layers, wrong for a single one: the first layer always bends."""
     out = forward_by(honest)(X, Ws, bs)
@@ -181,8 +220,13 @@ WRONG["6.6"] = [
     (forward_by(relu_all), (D.KNOWN_MISTAKE, "last layer")),
     (forward_by(lambda A, W, b, last: A @ W + b), (D.KNOWN_MISTAKE, "collapse")),
     (forward_by(lambda A, W, b, last: A @ W if last else np.maximum(A @ W, 0)), (D.KNOWN_MISTAKE, "biases")),
-    (forward_by(honest, first=False), D.WRONG_LENGTH),
-    (lambda X, Ws, bs: forward_by(honest)(X, Ws, bs)[-1], D.WRONG_TYPE),
+    (forward_by(honest, first=False), (D.KNOWN_MISTAKE, "X is missing")),
+    (lambda X, Ws, bs: forward_by(honest)(X, Ws, bs)[-1], (D.KNOWN_MISTAKE, "logits alone")),
+    (lambda X, Ws, bs: forward_by(honest)(X, Ws, bs)[:-1], D.WRONG_LENGTH),
+    (keeps_Z, (D.KNOWN_MISTAKE, "before the ReLU")),
+    (too_early, (D.KNOWN_MISTAKE, "last hidden layer")),
+    (two_layers, D.WRONG_LENGTH),
+    (lambda X, Ws, bs: [np.maximum(X, 0), *forward_by(honest)(X, Ws, bs)[1:]], (D.WRONG_VALUE, "result[0]")),
     (relu_first, (D.WRONG_VALUE, "single layer")),
     (forward_by(lambda A, W, b, last: honest(A, W.astype(np.float64), b, last)), D.FLOAT64),
 ]
@@ -193,16 +237,18 @@ RIGHT["6.6"] = [
 ]
 
 
-def backward_by(weight=1, bias=1, mask=True, below=None, reverse=True, bias_axis=0):
+def gate_on_activation(dA, A):
+    return dA * (A > 0)
+
+
+def backward_by(weight=1, bias=1, gate=gate_on_activation, below=None, reverse=True, bias_axis=0):
     def backward(dZ, activations, Ws):
         dWs, dbs = [], []
         for i in reversed(range(len(Ws))):
             A = activations[i] if below is None else below(activations, i)
             dWs.append(A.T @ dZ * weight)
             dbs.append(dZ.sum(axis=bias_axis) * bias)
-            dZ = dZ @ Ws[i].T
-            if mask:
-                dZ = dZ * (activations[i] > 0)
+            dZ = gate(dZ @ Ws[i].T, activations[i])
         return (dWs[::-1], dbs[::-1]) if reverse else (dWs, dbs)
 
     return backward
@@ -213,9 +259,36 @@ def in_place_mask(dZ, activations, Ws):
     return backward_by()(dZ, activations, Ws)
 
 
+def half_turned(dZ, activations, Ws):
+    dWs, dbs = backward_by(reverse=False)(dZ, activations, Ws)
+    return dWs[::-1], dbs
+
+
+def backward_of_two(dZ, activations, Ws):
+    X, A, _ = activations
+    dZ1 = gate_on_activation(dZ @ Ws[1].T, A)
+    return [X.T @ dZ1, A.T @ dZ], [dZ1.sum(axis=0), dZ.sum(axis=0)]
+
+
+def gated_logits(dZ, activations, Ws):
+    dWs, dbs = [], []
+    for i in range(len(Ws) - 1, -1, -1):
+        dZ = dZ * (activations[i + 1] > 0)
+        dWs.insert(0, activations[i].T @ dZ)
+        dbs.insert(0, dZ.sum(axis=0))
+        dZ = dZ @ Ws[i].T
+    return dWs, dbs
+
+
 WRONG["6.7"] = [
-    (backward_by(mask=False), (D.KNOWN_MISTAKE, "mask")),
+    (backward_by(gate=lambda dA, A: dA), (D.KNOWN_MISTAKE, "mask")),
+    (backward_by(gate=lambda dA, A: dA * (A >= 0)), (D.KNOWN_MISTAKE, "open for all")),
+    (backward_by(gate=lambda dA, A: dA * A), (D.KNOWN_MISTAKE, "1 or 0")),
+    (backward_by(gate=lambda dA, A: np.maximum(dA, 0)), (D.KNOWN_MISTAKE, "looks at the blame")),
     (backward_by(reverse=False), (D.KNOWN_MISTAKE, "first layer")),
+    (half_turned, (D.KNOWN_MISTAKE, "both lists")),
+    (gated_logits, (D.KNOWN_MISTAKE, "blame of the logits")),
+    (backward_of_two, D.RAISES),
     (backward_by(weight=-1), D.SIGN),
     (backward_by(weight=1 / 7), D.OVER_BATCH),
     (backward_by(bias=7), D.TIMES_BATCH),
@@ -270,7 +343,45 @@ def even_batches(X, y, size, rng):
         yield X[rows], y[rows]
 
 
+def first_batch(X, y, size, rng):
+    rows = rng.permutation(len(X))[:size]
+    return X[rows], y[rows]
+
+
+def yields_nothing(X, y, size, rng):
+    for i in range(0, len(X), size):
+        i + size
+
+
+def one_by_one(X, y, size, rng):
+    for i in rng.permutation(len(X)):
+        yield X[i], y[i]
+
+
+def one_too_few(X, y, size, rng):
+    order = rng.permutation(len(X))
+    for i in range(0, len(X), size):
+        yield X[order[i : i + size - 1]], y[order[i : i + size - 1]]
+
+
+def empty_batch(X, y, size, rng):
+    order = rng.permutation(len(X))
+    for i in range(len(X) // size + 1):
+        rows = order[i * size : (i + 1) * size]
+        yield X[rows], y[rows]
+
+
+def row_numbers(X, y, size, rng):
+    yield from rows_of(rng.permutation(len(X)), size)
+
+
 WRONG["6.8"] = [
+    (first_batch, (D.WRONG_TYPE, "one pair")),
+    (yields_nothing, D.RETURNS_NONE),
+    (one_by_one, (D.WRONG_TYPE, "single one")),
+    (one_too_few, (D.WRONG_LENGTH, "4 of 23 rows")),
+    (empty_batch, (D.WRONG_LENGTH, "empty")),
+    (row_numbers, (D.WRONG_TYPE, "expected pairs")),
     (walk(lambda n, rng: np.arange(n)), (D.KNOWN_MISTAKE, "order of the file")),
     (walk(lambda n, rng: rng.permutation(n), last=False), (D.WRONG_LENGTH, "last")),
     (walk(lambda n, rng: rng.integers(n, size=n)), (D.WRONG_VALUE, "twice")),
@@ -287,7 +398,7 @@ WRONG["6.8"] = [
 RIGHT["6.8"] = [
     walk(lambda n, rng: rng.permutation(n)),
     walk(lambda n, rng: np.argsort(rng.random(n))),
-    lambda X, y, size, rng: [(X[c], y[c]) for c in rows_of(rng.permutation(len(X)), size)],
+    lambda X, y, size, rng: [[X[c], y[c]] for c in rows_of(rng.permutation(len(X)), size)],
 ]
 
 
@@ -326,6 +437,11 @@ WRONG["6.10"] = [
     (step(MOM + "velocity = mu*velocity + grad; theta -= lr*velocity"), (D.NOT_IN_PLACE, "velocity")),
     (step(MOM + "velocity *= mu; velocity += grad; theta += lr*velocity"), (D.SIGN, "theta")),
     (step(MOM + "velocity *= mu; velocity += grad; theta -= velocity"), (D.FACTOR, "theta")),
+    (step(MOM + "velocity *= mu; velocity += lr*grad; theta -= velocity"), (D.KNOWN_MISTAKE, "went into the velocity")),
+    (step(MOM + "velocity *= mu; velocity -= lr*grad; theta += velocity"), (D.KNOWN_MISTAKE, "points downhill")),
+    (step(MOM + "velocity += grad; theta -= lr*velocity"), (D.KNOWN_MISTAKE, "never fades")),
+    (step(MOM + "velocity += mu*velocity + grad; theta -= lr*velocity"), (D.KNOWN_MISTAKE, "1 + mu")),
+    (step(MOM + "velocity *= mu; velocity += lr*grad; theta -= lr*velocity"), D.WRONG_VALUE),
     (step(MOM + "velocity *= mu; velocity += grad; theta -= lr*velocity; return theta, velocity"), D.RETURNS_VALUE),
 ]
 RIGHT["6.10"] = [
@@ -335,7 +451,15 @@ RIGHT["6.10"] = [
 WRONG["6.11"] = [
     (step(ADA + "cache += grad**2; theta -= lr*grad/(cache+eps)"), (D.KNOWN_MISTAKE, "root is missing")),
     (step(ADA + "cache += grad**2; theta -= lr*grad/np.sqrt(cache+eps)"), (D.KNOWN_MISTAKE, "inside")),
-    (step(ADA + "cache += grad; theta -= lr*grad/(np.sqrt(abs(cache))+eps)"), (D.KNOWN_MISTAKE, "square")),
+    (step(ADA + "cache += grad**2; theta -= lr*grad/np.sqrt(cache)"), (D.KNOWN_MISTAKE, "eps is missing")),
+    (step(ADA + "cache += grad**2; theta -= lr*grad/np.sqrt(cache)+eps"), (D.KNOWN_MISTAKE, "brackets")),
+    (step(ADA + "cache += grad; theta -= lr*grad/(np.sqrt(cache)+eps)"), (D.KNOWN_MISTAKE, "square")),
+    (step(ADA + "cache += grad@grad; theta -= lr*grad/(np.sqrt(cache)+eps)"), (D.KNOWN_MISTAKE, "one number")),
+    (step(ADA + "cache[:] = grad**2; theta -= lr*grad/(np.sqrt(cache)+eps)"), (D.KNOWN_MISTAKE, "last square")),
+    (
+        step(ADA + "cache += grad**2; cache[:] = cache**.5; theta -= lr*grad/(cache+eps)"),
+        (D.KNOWN_MISTAKE, "ends as the root"),
+    ),
     (step(ADA + "theta -= lr*grad/(np.sqrt(cache)+eps); cache += grad**2"), (D.KNOWN_MISTAKE, "old cache")),
     (step(ADA + "cache = cache + grad**2; theta -= lr*grad/(np.sqrt(cache)+eps)"), (D.NOT_IN_PLACE, "cache")),
     (step(ADA + "cache += grad**2; theta += lr*grad/(np.sqrt(cache)+eps)"), D.SIGN),
@@ -351,6 +475,20 @@ WRONG["6.12"] = [
     (
         step(RMS + "cache *= rho; cache += (1-rho)*grad**2; theta -= lr*grad/np.sqrt(cache+eps)"),
         (D.KNOWN_MISTAKE, "inside"),
+    ),
+    (step(RMS + "cache *= rho; cache += (1-rho)*grad**2; theta -= lr*grad/cache**.5+eps"), (D.KNOWN_MISTAKE, "brack")),
+    (step(RMS + "cache += grad**2; theta -= lr*grad/(cache**.5+eps)"), (D.KNOWN_MISTAKE, "forgotten")),
+    (
+        step(RMS + "theta -= lr*grad/(cache**.5+eps); cache[:] = rho*cache + (1-rho)*grad**2"),
+        (D.KNOWN_MISTAKE, "old cache"),
+    ),
+    (
+        step(RMS + "cache += rho*cache + (1-rho)*grad**2; theta -= lr*grad/(cache**.5+eps)"),
+        (D.KNOWN_MISTAKE, "1 + rho"),
+    ),
+    (
+        step(RMS + "cache[:] = rho*cache + (1-rho)*grad; theta -= lr*grad/(cache**.5+eps)"),
+        (D.KNOWN_MISTAKE, "its square"),
     ),
     (step(RMS + "cache[:] = rho*cache + (1-rho)*grad**2; theta += lr*grad/(cache**.5+eps)"), D.SIGN),
     (step(RMS + "cache[:] = rho*cache + (1-rho)*grad**2; theta -= grad/(cache**.5+eps)"), D.FACTOR),
@@ -373,7 +511,24 @@ WRONG["6.13"] = [
     ),
     (step(ADAM + MOMENTS + "theta += lr*m/(1-beta1**t)/((v/(1-beta2**t))**.5+eps)"), (D.SIGN, "theta")),
     (step(ADAM + MOMENTS + "theta -= m/(1-beta1**t)/((v/(1-beta2**t))**.5+eps)"), (D.FACTOR, "theta")),
-    (step(ADAM + MOMENTS + "theta -= lr*grad/((v/(1-beta2**t))**.5+eps)"), D.WRONG_VALUE),
+    (step(ADAM + MOMENTS + "theta -= lr*grad/((v/(1-beta2**t))**.5+eps)"), (D.KNOWN_MISTAKE, "stands the gradient")),
+    (step(ADAM + MOMENTS + "theta -= lr*m/((v/(1-beta2**t))**.5+eps)"), (D.KNOWN_MISTAKE, "correction of m")),
+    (step(ADAM + MOMENTS + "theta -= lr*m/(1-beta1**t)/(v**.5+eps)"), (D.KNOWN_MISTAKE, "correction of v")),
+    (step(ADAM + MOMENTS + "theta -= lr*m/(1-beta1)/((v/(1-beta2))**.5+eps)"), (D.KNOWN_MISTAKE, "same at every step")),
+    (
+        step(ADAM + "t += 1; " + MOMENTS + "theta -= lr*m/(1-beta1**t)/((v/(1-beta2**t))**.5+eps)"),
+        (D.KNOWN_MISTAKE, "one step more"),
+    ),
+    (
+        step(ADAM + MOMENTS + "theta -= lr*m/(1-beta1)**t/((v/(1-beta2)**t)**.5+eps)"),
+        (D.KNOWN_MISTAKE, "beta alone"),
+    ),
+    (step(ADAM + MOMENTS + "theta -= lr*m/(1-beta1**t)/(v**.5/(1-beta2**t)+eps)"), (D.KNOWN_MISTAKE, "after the root")),
+    (
+        step(ADAM + MOMENTS.replace("grad**2", "grad") + "theta -= lr*m/(1-beta1**t)/((v/(1-beta2**t))**.5+eps)"),
+        (D.KNOWN_MISTAKE, "its square"),
+    ),
+    (step(ADAM + MOMENTS + "theta -= lr*m/(1-beta1**t)/(v/(1-beta2**t))**.5+eps"), (D.KNOWN_MISTAKE, "brackets")),
 ]
 RIGHT["6.13"] = [
     step(
@@ -412,7 +567,18 @@ def drops_in_place(A, p, rng):
     return A, mask
 
 
+def forgets_to_return(A, p, rng):
+    drop()(A, p, rng)
+
+
 WRONG["6.15"] = [
+    (forgets_to_return, D.RETURNS_NONE),
+    (lambda A, p, rng: drop()(A, p, rng)[::-1], (D.KNOWN_MISTAKE, "exchanged")),
+    (drop(keep=lambda u, p: u * (u >= p)), (D.WRONG_VALUE, "two values")),
+    (drop(draw=lambda A, rng: rng.standard_normal(A.shape)), (D.WRONG_VALUE, "where p = 0.3")),
+    (drop(keep=lambda u, p: u >= 0), (D.WRONG_VALUE, "drops nothing")),
+    (drop(keep=lambda u, p: u > 1), (D.KNOWN_MISTAKE, "whole rows")),
+    (lambda A, p, rng: (A * drop()(A[:1], p, rng)[1], drop()(A[0], p, rng)[1]), (D.WRONG_SHAPE, "mask")),
     (drop(keep=lambda u, p: u < p), (D.KNOWN_MISTAKE, "not to keep")),
     (drop(scale=lambda p: 1), (D.KNOWN_MISTAKE, "not scaled")),
     (drop(scale=lambda p: 1 / p), D.FACTOR),
@@ -427,7 +593,7 @@ WRONG["6.15"] = [
     (lambda A, p, rng: drop()(A, p or 0.5, rng), (D.WRONG_VALUE, "p = 0")),
     (lambda A, p, rng: (A, drop()(A, p, rng)[1]), (D.WRONG_VALUE, "A · mask")),
 ]
-RIGHT["6.15"] = [drop(), drop(draw=lambda A, rng: 1 - rng.random(A.shape))]
+RIGHT["6.15"] = [drop(), lambda A, p, rng: list(drop()(A, p, rng)), drop(draw=lambda A, rng: 1 - rng.random(A.shape))]
 
 
 def stop(better=lambda a, b: a < b, answer=lambda best, i, losses: best, reset=True, early=0, empty=True):
@@ -447,15 +613,81 @@ def stop(better=lambda a, b: a < b, answer=lambda best, i, losses: best, reset=T
     return early_stopping
 
 
+def by_the_last(losses, patience):
+    """Compares with the epoch before."""
+    if not losses:
+        raise ValueError("losses: expected at least one, got none")
+    best, waited = 0, 0
+    for i in range(1, len(losses)):
+        best, waited = (i, 0) if losses[i] < losses[i - 1] else (best, waited + 1)
+        if waited >= patience:
+            break
+    return best
+
+
+def from_a_hundred(losses, patience):
+    if not losses:
+        raise ValueError("losses: expected at least one, got none")
+    best, low = 0, 100
+    for i, loss in enumerate(losses):
+        if loss < low:
+            best, low = i, loss
+        elif i - best >= patience:
+            break
+    return best
+
+
+def ties_start_again(losses, patience):
+    """The earliest of equal losses is kept, but an equal one resets the count."""
+    if not losses:
+        raise ValueError("losses: expected at least one, got none")
+    best, waited = 0, 0
+    for i, loss in enumerate(losses):
+        waited = 0 if i == 0 or loss <= losses[best] else waited + 1
+        best = i if loss < losses[best] else best
+        if waited >= patience:
+            break
+    return best
+
+
+def ends_at_nan(losses, patience):
+    end = next((i for i, loss in enumerate(losses) if math.isnan(loss)), len(losses))
+    return stop()(losses[:end], patience)
+
+
+def needs_two(losses, patience):
+    if len(losses) == 1:
+        return losses[1]
+    return stop()(losses, patience)
+
+
+def speaks(losses, patience):
+    print(stop()(losses, patience))
+
+
+def asserts(losses, patience):
+    assert losses
+    return stop(empty=False)(losses, patience)
+
+
 WRONG["6.16"] = [
+    (by_the_last, (D.WRONG_VALUE, "not below the last")),
+    (from_a_hundred, (D.WRONG_VALUE, "may be large")),
+    (ties_start_again, (D.WRONG_VALUE, "equal loss")),
+    (ends_at_nan, (D.WRONG_VALUE, "still count")),
+    (needs_two, D.RAISES),
+    (speaks, D.RETURNS_NONE),
+    (asserts, (D.NO_ERROR, "AssertionError")),
+    (lambda losses, patience: stop()(losses, max(patience, 2)), (D.WRONG_VALUE, "patience of 1")),
+    (lambda losses, patience: stop()(losses[:20], patience), (D.WRONG_VALUE, "30 random")),
     (lambda losses, patience: int(np.nanargmin(losses)), (D.WRONG_VALUE, "never seen")),
     (stop(better=lambda a, b: a <= b), (D.WRONG_VALUE, "ties")),
-    (stop(answer=lambda best, i, losses: i), D.WRONG_VALUE),
+    (stop(answer=lambda best, i, losses: i), (D.WRONG_VALUE, "there the training stops")),
     (stop(answer=lambda best, i, losses: losses[best]), (D.KNOWN_MISTAKE, "index")),
     (stop(reset=False), (D.WRONG_VALUE, "again")),
     (stop(early=1), (D.WRONG_VALUE, "never seen")),
     (stop(early=-1), (D.WRONG_VALUE, "patience is 2")),
-    (stop(answer=lambda best, i, losses: best + 1), D.WRONG_VALUE),
+    (stop(answer=lambda best, i, losses: best + 1), (D.WRONG_VALUE, "first index is 0")),
     (stop(better=lambda a, b: not a >= b), (D.WRONG_VALUE, "NaN")),
     (stop(empty=False), D.NO_ERROR),
 ]
