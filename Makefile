@@ -36,7 +36,7 @@ test-all: $(VENV)/installed  ## install frameworks and browser too and run every
 notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one)
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
-bench: $(VENV)/installed  ## measure speed and write data/timings.json (under a minute; close other programs)
+bench: $(VENV)/installed  ## measure speed and write data/timings.json (two minutes; close other programs)
 	$(ONE_THREAD) $(BIN)/python tests/benchmarks/bench.py
 
 lint: $(VENV)/installed  ## check and format code and notebooks with ruff

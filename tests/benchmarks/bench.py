@@ -11,6 +11,8 @@ os.environ.pop("OPENBLAS_CORETYPE", None)
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 import copy
+import dataclasses
+import importlib.util
 import itertools
 import json
 import math
@@ -40,6 +42,7 @@ from nnlib import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+FRAMEWORKS = {"nnlib": "our", "PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
 RESULT = ROOT / "data" / "timings.json"
 
 
@@ -154,6 +157,41 @@ def epochs(rng):
     return {name: statistics.median(values) for name, values in found.items()}
 
 
+def frameworks():
+    """(seconds per epoch of 6,400 images in batches of 64, microseconds per image by batch size), both by framework.
+
+    The code is that of lesson 07, SGD in float32. A run of three epochs minus one of a single epoch leaves out what
+    comes once: building the model and compiling. What is not installed is left out; its old figures are kept.
+    """
+    spec = importlib.util.spec_from_file_location("parity", ROOT / "data" / "parity.py")
+    parity = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(parity)
+    lesson = parity.framework_code()
+    runs = {name: lesson[f"{prefix}_run"] for name, prefix in FRAMEWORKS.items() if lesson["here"][name]}
+    images, labels = lesson["X"], lesson["y"]
+    few = lesson["data"].dev.X[:64], lesson["data"].dev.y[:64]
+    lesson["data"] = dataclasses.replace(lesson["data"], dev=few)  # Keras alone evaluates dev after each epoch
+    seconds = {name: {} for name in runs}
+    for size in (1, 32, 64, 128, 512):
+        count = 6400 // size * size if size > 1 else 320
+        lesson["X"], lesson["y"] = images[:count], labels[:count]
+        for _ in range(3):
+            for name, run in runs.items():
+                rule = {} if name == "scikit-learn" else {"rule": "SGD"}
+                start = time.perf_counter()
+                run(**rule, dtype="float32", size=size, epochs=1)
+                middle = time.perf_counter()
+                run(**rule, dtype="float32", size=size, epochs=3)
+                two_epochs = (time.perf_counter() - middle) - (middle - start)
+                seconds[name].setdefault(size, []).append(two_epochs / (2 * count))
+    per_image = {
+        name: {str(size): 1e6 * statistics.median(found) for size, found in sizes.items()}
+        for name, sizes in seconds.items()
+    }
+    per_epoch = {name: 6400e-6 * sizes.pop("64") for name, sizes in per_image.items()}
+    return per_epoch, per_image
+
+
 def rounded(value, digits=3):
     """Three significant digits: more would differ from run to run anyway."""
     if isinstance(value, dict):
@@ -193,10 +231,14 @@ def main():
         sizes[size] = step_of(net, SGD(net.parameters(), lr=0.01), X[:size], y[:size])
     per_size = measure(sizes, rounds=9, calls=10)
     with_nnlib, with_numpy = import_seconds()
+    old = json.loads(RESULT.read_text(encoding="utf-8"))
+    per_epoch, per_image = frameworks()
 
     timings = {
         "batch_microseconds_per_example": {str(size): 1e6 * seconds / size for size, seconds in per_size.items()},
         "epoch_seconds": epochs(rng),
+        "framework_epoch_seconds": old.get("framework_epoch_seconds", {}) | per_epoch,
+        "framework_microseconds_per_image": old.get("framework_microseconds_per_image", {}) | per_image,
         "import_seconds": with_nnlib,
         "import_seconds_numpy_alone": with_numpy,
         "numpy": np.__version__,
