@@ -47,10 +47,10 @@ def digits_that_agree():
     ],
     options={
         "a": "784 · 128 numbers fill a (128, 784) array as well. reshape asks for nothing else.",
-        "b": "Each weight stands in a wrong place, so even the first forward pass gives another loss. But stirred "
+        "b": "The weights stand in wrong places, so even the first forward pass gives another loss. But stirred "
         "random weights are random weights: nothing in the curve shows the mistake. With trained weights it would be "
         "a disaster, and the same line of code.",
-        "c": "The first loss needs a forward pass, and that uses W1. Does unit 1 still see pixel 1 through the same "
+        "c": "The first loss needs a forward pass, and that uses W1. Does unit 2 still see pixel 1 through the same "
         "weight?",
         "d": "They make no sense to us before training either. What distinguishes a stirred random start from a "
         "random start?",
@@ -112,6 +112,18 @@ def _():
     return ..., 0.001 / 8
 
 
+@sum_for_mean.mistake(
+    "SGD: there is no root in its step, which is η times the gradient; by what factor has that grown?"
+)
+def _():
+    return 0.1 / 8, ...
+
+
+@sum_for_mean.mistake("the first is right to two digits; the check wants three, or leave the quotient as it is")
+def _():
+    return 0.0016, ...
+
+
 @sum_for_mean.mistake("the two are swapped: SGD's rate comes first")
 def _():
     return 0.001, 0.1 / 64
@@ -152,6 +164,21 @@ def _():
 def _():
     least, largest = caged_loss.reference()
     return 10 * least, 10 * largest
+
+
+@caged_loss.mistake("right to two digits; the check wants three or more")
+def _():
+    return 0.66, 0.76
+
+
+@caged_loss.mistake("the least: this is what the right class alone costs; nine more outputs belong to the mean")
+def _():
+    return math.log(1 + math.exp(-1)), ...
+
+
+@caged_loss.mistake("the largest: nine outputs are counted; the right class, now at p = 0, costs something as well")
+def _():
+    return ..., (math.log(1 + math.e) + 8 * math.log(2)) / 10
 
 
 @caged_loss.mistake(
@@ -377,6 +404,41 @@ def _(state, mean, std):
 def _(state, mean, std):
     W, b, *others = _joined(state, mean, std, fold=False)
     return _flat([W * std, b - (W / std).sum(axis=0) * mean, *others])
+
+
+@theta_from_state.mistake("b is right; W of the first layer still expects pixels that are divided by s")
+def _(state, mean, std):
+    arrays = _joined(state, mean, std, fold=False)
+    return _flat([arrays[0], _joined(state, mean, std)[1], *arrays[2:]])
+
+
+@theta_from_state.mistake("the mean is taken off, but s has been forgotten, in W and in b")
+def _(state, mean, std):
+    W, b, *others = _joined(state, mean, std, fold=False)
+    return _flat([W, b - W.sum(axis=0) * mean, *others])
+
+
+@theta_from_state.mistake("in b the mean is divided by s twice; a W that is divided by s has it already")
+def _(state, mean, std):
+    W, b, *others = _joined(state, mean, std, fold=False)
+    return _flat([W / std, b - (W / std).sum(axis=0) * mean / std, *others])
+
+
+@theta_from_state.mistake("in b one sum over all of W serves every unit; each unit has its own, over its inputs")
+def _(state, mean, std):
+    W, b, *others = _joined(state, mean, std, fold=False)
+    return _flat([W / std, b - (W / std).sum() * mean, *others])
+
+
+@theta_from_state.mistake("the weights themselves are standardised; it is the pixels in front of them that were")
+def _(state, mean, std):
+    W, b, *others = _joined(state, mean, std, fold=False)
+    return _flat([(W - mean) / std, b, *others])
+
+
+@theta_from_state.mistake("the first layer is right; the weights of the others are still (out, in)")
+def _(state, mean, std):
+    return _flat([*_joined(state, mean, std)[:2], *list(state.values())[2:]])
 
 
 @theta_from_state.mistake("every layer takes over the standardising; only the first one sees pixels")

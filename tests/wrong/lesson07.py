@@ -26,6 +26,9 @@ WRONG["7.2"] = [
     ((0, math.inf), (D.KNOWN_MISTAKE, "1 at most")),
     ((0.03133, 0.7552), (D.KNOWN_MISTAKE, "each costs ln 2")),
     ((0.6931, 0.7552), (D.KNOWN_MISTAKE, "costs less")),
+    ((0.66, 0.76), (D.KNOWN_MISTAKE, "two digits")),
+    ((0.3133, 1.3133), (D.KNOWN_MISTAKE, "nine more")),
+    ((0.6552, 0.6858), (D.KNOWN_MISTAKE, "costs something as well")),
     ((0.6552, 0.7344), (D.KNOWN_MISTAKE, "ten equal outputs")),
     ((0.6552, 1.2513), (D.KNOWN_MISTAKE, "only one of them")),
     ((0.6552, 2.3026), (D.KNOWN_MISTAKE, "through a sigmoid")),
@@ -48,6 +51,8 @@ WRONG["7.1"] = [
     ((0.1 / 64, 0.001 / 4096), (D.KNOWN_MISTAKE, "under a root")),
     ((0.1 / 64, 0.064), (D.KNOWN_MISTAKE, "larger steps")),
     ((0.1 / 64, 0.001 / 8), (D.KNOWN_MISTAKE, "m is 64 times")),
+    ((0.1 / 8, 0.001), (D.KNOWN_MISTAKE, "no root")),
+    ((0.0016, 0.001), (D.KNOWN_MISTAKE, "two digits")),
     ((0.001, 0.1 / 64), (D.KNOWN_MISTAKE, "swapped")),
     ((0.1 / 100, 0.001), (D.WRONG_VALUE, "answer 1 of 2")),
     ((0.1 / 64, 0.002), (D.FACTOR, "answer 2 of 2")),
@@ -100,6 +105,12 @@ def every_layer(state, mean, std):
     return np.concatenate(out)
 
 
+def only_the_first_turned(state, mean, std):
+    W, b, *others = state.values()
+    W = W.T / std
+    return np.concatenate([W.ravel(), b - mean * W.sum(axis=0), *[a.ravel() for a in others]])
+
+
 def two_layers(state, mean, std):
     W1, b1, W2, b2 = list(state.values())[:4]
     return np.concatenate([W1.T.ravel() / std, b1 - W1.sum(1) * mean / std, W2.T.ravel(), b2])
@@ -144,6 +155,12 @@ WRONG["7.4"] = [
     (theta_of(lambda W, b, m, s: (W / s, b - W.mean(axis=0) * m / s)), (D.KNOWN_MISTAKE, "every input counts")),
     (theta_of(lambda W, b, m, s: (W / s, (b - W.sum(axis=0) * m) / s)), (D.KNOWN_MISTAKE, "outside the fraction")),
     (theta_of(lambda W, b, m, s: (W * s, b - W.sum(axis=0) * m / s)), (D.KNOWN_MISTAKE, "multiplied by s")),
+    (theta_of(lambda W, b, m, s: (W, b - W.sum(axis=0) * m / s)), (D.KNOWN_MISTAKE, "b is right")),
+    (theta_of(lambda W, b, m, s: (W, b - W.sum(axis=0) * m)), (D.KNOWN_MISTAKE, "s has been forgotten")),
+    (theta_of(lambda W, b, m, s: (W / s, b - (W / s).sum(axis=0) * m / s)), (D.KNOWN_MISTAKE, "twice")),
+    (theta_of(lambda W, b, m, s: (W / s, b - (W / s).sum() * m)), (D.KNOWN_MISTAKE, "each unit has its own")),
+    (theta_of(lambda W, b, m, s: ((W - m) / s, b)), (D.KNOWN_MISTAKE, "the pixels in front")),
+    (only_the_first_turned, (D.KNOWN_MISTAKE, "the first layer is right")),
     (every_layer, (D.KNOWN_MISTAKE, "every layer")),
     (theta_of(join=lambda a: [a[i ^ 1] for i in range(len(a))]), (D.KNOWN_MISTAKE, "bias stands before")),
     (theta_of(join=lambda a: a[::2] + a[1::2]), (D.KNOWN_MISTAKE, "first all weights")),
