@@ -36,8 +36,8 @@ test-all: $(VENV)/installed  ## install frameworks and browser too and run every
 notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one)
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
-bench: $(VENV)/installed  ## measure speed and write data/timings.json (two minutes; close other programs)
-	$(ONE_THREAD) $(BIN)/python tests/benchmarks/bench.py
+bench: $(VENV)/installed  ## measure speed, write data/timings.json (12 minutes; close other programs; OPTIONS=--quick)
+	$(BIN)/python tests/benchmarks/bench.py $(OPTIONS)
 
 lint: $(VENV)/installed  ## check and format code and notebooks with ruff
 	$(BIN)/python -m ruff check --fix .

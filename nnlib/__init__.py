@@ -3,7 +3,8 @@
 `from nnlib import Sequential, Linear, ReLU, …` for the core; `nnlib.viz` holds the pictures and needs matplotlib.
 """
 
-from . import data, functional, gradcheck, init, layers, losses, metrics, optim, train
+from . import clinic, data, functional, gradcheck, init, layers, losses, metrics, optim, train
+from .clinic import examine
 from .data import Dataset, Split, batches, load_fashion_mnist, load_mnist, moons, spirals, split
 from .functional import (
     log_softmax,

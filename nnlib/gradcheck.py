@@ -64,18 +64,7 @@ def check_gradients(net, loss, X, y, *, rng, tolerance=1e-6):
         for i, layer in enumerate(net.layers)
         for name in layer.parameter_names
     ]
-    report = []
-    for name, value, gradient in [*places, ("X", X, dX)]:
-        for _ in range(3):
-            direction = rng.standard_normal(value.shape)
-            backward = float(np.sum(gradient * direction))
-            slopes = [_slope(lambda: run(net)[0], value, direction, eps) for eps in (1e-4, 1e-5, 1e-6, 1e-7)]
-            # a kink of ReLU between the two points spoils some steps or a whole direction, a wrong gradient all of them
-            numeric = min(slopes, key=lambda slope: _error(backward, slope))
-            error = _error(backward, numeric)
-            if error <= tolerance:
-                break
-        report.append({"parameter": name, "backward": backward, "numeric": numeric, "relative_error": error})
+    report = compare([*places, ("X", X, dX)], lambda: run(net)[0], rng=rng, tolerance=tolerance)
     worst = max(report, key=lambda row: row["relative_error"])
     if not worst["relative_error"] <= tolerance:
         raise GradientError(
@@ -83,6 +72,26 @@ def check_gradients(net, loss, X, y, *, rng, tolerance=1e-6):
             f"got {worst['backward']:.6g} from backward (relative error {worst['relative_error']:.1e}, "
             f"allowed {tolerance:.0e})"
         )
+    return report
+
+
+def compare(places, loss, *, rng, tolerance):
+    """Rows of a report for places (name, value, gradient): the slope of loss() along a random direction of value.
+
+    loss() reads the arrays `value`, which are moved in place and put back. Built in lesson 04.
+    """
+    report = []
+    for name, value, gradient in places:
+        for _ in range(3):
+            direction = rng.standard_normal(value.shape)
+            backward = float(np.sum(gradient * direction))
+            slopes = [_slope(loss, value, direction, eps) for eps in (1e-4, 1e-5, 1e-6, 1e-7)]
+            # a kink of ReLU between the two points spoils some steps or a whole direction, a wrong gradient all of them
+            numeric = min(slopes, key=lambda slope: _error(backward, slope))
+            error = _error(backward, numeric)
+            if error <= tolerance:
+                break
+        report.append({"parameter": name, "backward": backward, "numeric": numeric, "relative_error": error})
     return report
 
 

@@ -112,7 +112,9 @@ class Linear(Layer):
             raise ValueError(f"{self}: expected X of shape (N, {self.in_features}), got {X.shape}")
         if training:
             self.remembered = X
-        return X @ self.W + self.b
+        Z = X @ self.W
+        Z += self.b
+        return Z
 
     def backward(self, dZ):
         self.fill_gradients(dZ)
@@ -120,8 +122,11 @@ class Linear(Layer):
 
     def fill_gradients(self, dZ):
         X = self.recall(dZ)
-        self.dW = X.T @ dZ
-        self.db = dZ.sum(axis=0)
+        if len(X) == 1:  # an outer product, for which BLAS takes up to four times as long
+            np.einsum("i,o->io", X[0], dZ[0], out=self.dW, casting="same_kind")
+        else:  # straight into place: `self.dW = X.T @ dZ` writes every number twice, a tenth of a step
+            np.matmul(X.T, dZ, out=self.dW)
+        np.matmul(np.ones(len(dZ), dZ.dtype), dZ, out=self.db)  # Σ_rows; as a sum it takes four times as long
 
     def config(self):
         return {"in_features": self.in_features, "out_features": self.out_features}
@@ -138,7 +143,10 @@ class Sigmoid(Layer):
 
     def backward(self, dA):
         A = self.recall(dA)
-        return dA * A * (1 - A)
+        dZ = 1 - A
+        dZ *= A
+        dZ *= dA
+        return dZ
 
 
 class Tanh(Layer):

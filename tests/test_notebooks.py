@@ -24,7 +24,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 import nnlib
 from nnlib.exercises import solution
-from nnlib.exercises.core import REGISTRY, blank, check_cell
+from nnlib.exercises.core import NUMBER, REGISTRY, blank, check_cell, number_of
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -191,7 +191,7 @@ def guards(notebook, number):
         yield f"expected one cell tagged guards, the last, got {len(guarding)}"
         return
     cell = guarding[0]
-    if cell.cell_type != "code" or "assert" not in cell.source:
+    if cell.cell_type != "code" or not re.search(r"\b(assert\b|quoted\()", cell.source):
         yield "the guards assert nothing"
     if not cell.metadata.get("jupyter", {}).get("source_hidden"):
         yield "the guards are not folded"
@@ -367,16 +367,116 @@ def order(notebook, number):
                     yield f"cell {i} uses {name}, built in lesson {lesson:02}{hint}"
 
 
+STATED = {  # numbers that no cell of the lesson can compute: published ones, sizes of published sets, suppositions
+    "01": [
+        "If one class filled 90 % of the data", "would be right 90 % of the time", "scores 100 % on them",
+        "A network that reads 85 % sounds good", "the official 60,000 MNIST training images", "the best: 97.3 %.",
+    ],
+    "02": ["a network that had read 94 of 100", "knows that pixel 300 and pixel 301 are neighbours"],
+    "03": [
+        "hidden layers until about 2010", 'read them as "80 % a three"', "for 10 examples and for 10,000",
+        "the true class 0.9 is better than one that gives it 0.6",
+    ],
+    "05": ["if it started at 12", "A start at 12 means", "Very near 100 %", "SGD in 74 lines of Python"],
+    "06": [
+        "ReLU and biases: 6.1 to 6.4", "mini-batches: 6.5 to 6.8", "for a step: 6.9 to 6.13", "stopping: 6.14 to 6.16",
+        "the ε of Keras's Adam is 10⁻⁷, not 10⁻⁸", "sets it to 0.99", "Keras's name for 6.16",
+        "algorithm 1 is your 6.13",
+    ],
+    "07": [
+        "on the 60,000 training images of MNIST, the first ends at 11.35 %", "and the second near 10 %",
+        "the logarithm of −0.3 or 1.7", "One reaches 97 %, the other 94 %",
+    ],
+}  # fmt: skip
+
+
+NO_MEASUREMENT = [  # where a number in prose is a name, or a part of the code or the mathematics
+    r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$",
+    r"^#+ [^\n]*|^ *\d+\. |\? \| (\d × )?\d+ \|$",  # headings, lists; the minutes of the course's map
+    r"\]\([^)\s]*\)|https?://[^\s)]+|\[[^]]*\](?=\(https?:)|</?[a-z][^<>\n]*>",
+    r"\b(lessons|sections|exercises|questions|equations) \d[\d.]*((, | and | or | to |–)\d[\d.]*)*",
+    r"\b(lesson|section|exercise|question|equation|sitting|chapter|part) \d[\d.]*",
+    r"\([1-8]\.\d+\)|\[\d\d\b[^],]*\](?=\()",  # an equation; a link to a lesson
+    r"\(([^()\d]* )?(19|20)\d\d\)|\bPython \d\.\d+|\bNumPy \d\b|\b\d+ minutes\b",
+]
+
+
+def squeezed(text):
+    """Words as `quoted` has them: one space, no bold, no italics."""
+    return " ".join(re.sub(r"[*~]", "", text).split())
+
+
+def without_names(markdown):
+    """The same text, as long, with the digits gone that measure nothing."""
+    for pattern in NO_MEASUREMENT:
+        markdown = re.sub(
+            pattern, lambda found: re.sub(r"[\d½⅓⅔¼¾]", "_", found[0]), markdown, flags=re.I | re.M | re.S
+        )
+    return markdown
+
+
+def without_wrong_choices(cell):
+    """The source of a cell; where it asks a question with choices, only the right one keeps its numbers."""
+    item = REGISTRY.get(task_of(cell, "task-"))
+    wrong = "".join(letter for letter in item.options if letter != item.reference()) if item and item.options else ""
+    pattern = rf"^\* \*\*[{wrong}]\*\* · [^\n]*" if wrong else r"$^"
+    return re.sub(pattern, lambda found: re.sub(r"[\d½⅓⅔¼¾]", "_", found[0]), cell.source, flags=re.M)
+
+
+def literals(source):
+    """The numbers that stand in a cell's code."""
+    nodes = list(ast.walk(ast.parse(_python(source))))
+    found = {node.value for node in nodes if isinstance(node, ast.Constant) and type(node.value) in (int, float)}
+    signs = [node.operand for node in nodes if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)]
+    return found | {-node.value for node in signs if isinstance(node, ast.Constant)}
+
+
+def numbers(notebook, number):
+    """Each number in prose is compared with what the lesson measured, or stands in its code, or in a checked output.
+
+    A guard `quoted(words, …)` compares; STATED lists the words of numbers that come from elsewhere.
+    """
+    calls = [
+        node for node in ast.walk(ast.parse(notebook.cells[-1].source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "quoted"
+    ]  # fmt: skip
+    held = list(STATED.get(number, []))
+    for node in calls:
+        if isinstance(node.args[0], ast.Constant):
+            held.append(node.args[0].value)
+        else:
+            yield f"quoted wants its words as they stand in the prose, got {ast.unparse(node.args[0])}"
+    in_code = set().union(*[literals(cell.source) for cell in code_cells(notebook) if "guards" not in tags(cell)])
+    checked = [printed(cell) for cell in code_cells(notebook) if "nbval-check-output" in tags(cell)]
+    checked = [re.sub(r"<[^<>]*>", " ", text) for text in checked]  # the numbers of a table, not of its style
+    shown = {number_of(match)[0] for text in checked for match in NUMBER.finditer(text)}
+    texts = [(squeezed(cell.source), squeezed(without_names(without_wrong_choices(cell)))) for cell in prose(notebook)]
+    for part in held:
+        if not any(squeezed(part) in whole for whole, _ in texts):
+            yield f"quoted words that the prose lacks: {part!r}"
+    for whole, open_text in texts:
+        spans = [found.span() for part in held for found in re.finditer(re.escape(squeezed(part)), whole)]
+        for match in NUMBER.finditer(open_text):
+            value = number_of(match)[0]
+            unit = re.match(r" ?%| points?\b| times\b|-fold", open_text[match.end() :])
+            small = re.fullmatch(r"\d|10", match[0])
+            known = not unit and (small or value in in_code or value in shown)
+            if not known and not any(start <= match.start() and match.end() <= end for start, end in spans):
+                around = open_text[max(0, match.start() - 40) : match.end() + 25]
+                yield f"{match[0]} is neither guarded by quoted() nor in the lesson's code, in {around!r}"
+
+
 RULES = [
     head, setup, executed, cell_lengths, cell_number, no_semicolon, no_times, guards, exercises, reflection, closing,
     checked_outputs, words, alt_texts, headings, links, equation_tags, details, machines, order,
+    numbers,
 ]  # fmt: skip
 
 
 # which lesson builds what: the docstrings of nnlib say it
 
 
-SCENERY = {"Dataset", "Split", "load_fashion_mnist", "load_mnist", "moons", "spirals", "split"}
+SCENERY = {"Dataset", "Split", "examine", "load_fashion_mnist", "load_mnist", "moons", "spirals", "split"}
 DISCOVERED = {"theta", "grad", "parameters"}  # lesson 05 does not build them: it shows that Sequential has them
 ATTRIBUTES = dict.fromkeys((*DISCOVERED, "save", "load", "step"), 5) | {"backward": 4}
 PUBLIC = {
@@ -642,7 +742,21 @@ PLANTED = {
         source("if True:\n    %time\n    net.save('x')"), source("[nnlib.Adam for _ in 'x']"),
         source("class Mine(nnlib.Dropout):\n    pass"),
     ],
+    numbers: [
+        markdown("About 97 % are read."), markdown("A step of 0.35."), markdown("There are 12 of them."),
+        markdown("It falls to −0.1235."), markdown("It takes **2 times** as long."), markdown("a rate of 10⁻⁷"),
+        source("quoted('reads 94 % of them', 94)", -1), source("quoted('reads *all* 13', n)", -1),
+        source("quoted(words, 94)", -1),
+        lambda notebook: (markdown("It reads 94 % of 13.")(notebook), source("quoted('reads 94 %', 94)", -1)(notebook)),
+    ],
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nothing_stated(request, monkeypatch):
+    """The made-up notebook calls itself lesson 04, but says nothing of what that lesson states."""
+    if "path" not in request.fixturenames:
+        monkeypatch.setitem(STATED, "04", [])
 
 
 def test_a_good_notebook_has_no_complaint():
@@ -658,6 +772,43 @@ def test_rule_complains(rule, i):
     notebook = good()
     PLANTED[rule][i](notebook)
     assert list(rule(notebook, "04"))
+
+
+def test_numbers_that_measure_nothing_need_no_guard():
+    notebook = good()
+    notebook.cells[2].source = """## 12 · 94 % of it
+
+11. Lessons 03, 04 and 05, section 12, equation (4.11), equations 4.12 and 4.13, exercises 4.11 to 4.14 (Kingma 2015).
+In Python 3.11 and NumPy 2, it is question 4.a.
+[05 · 94 of them](execute.py) and [94 lines](https://example.org/94) take **50 minutes**: `a = 94`, $b = 94$, 3 rows.
+
+$$ c = 94 $$
+
+| [05](execute.py) | why? | 2 × 50 |"""
+    assert list(numbers(notebook, "04")) == []
+
+
+def test_quoted_and_stated_numbers_are_accounted_for(monkeypatch):
+    notebook = good()
+    notebook.cells[2].source = "It reads\n**94 %** of 60,000 images, as `a` says, and loses 2 points."
+    notebook.cells[-1].source = "quoted('reads 94 % of', 94)\nquoted('as `a` says, and loses 2 points', 2)"
+    assert len(list(numbers(notebook, "04"))) == 1
+    monkeypatch.setitem(STATED, "04", ["60,000 images"])
+    assert list(numbers(notebook, "04")) == []
+    monkeypatch.setitem(STATED, "04", ["60,000 images", "50,000 images"])
+    assert len(list(numbers(notebook, "04"))) == 1
+
+
+def test_the_map_in_lesson_00_says_the_minutes_of_each_lesson(stored):
+    page = "\n".join(cell.source for cell in prose(stored[PATHS[0]]))
+    rows = re.findall(r"^\| (?:\*\*|\[)(\d\d)\b.*\? \| ([^|]+) \|$", page, re.M)
+    said = {}
+    for path in PATHS:
+        text = stored[path].cells[0].source
+        sittings = re.search(r"(two|three|four) sittings", text)
+        times = {"two": "2 × ", "three": "3 × ", "four": "4 × "}[sittings[1]] if sittings else ""
+        said[path.name[:2]] = times + re.search(r"\*\*(\d+) minutes", text)[1]
+    assert dict(rows) == said
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_every_array_keeps_the_dtype(kind, dtype, number):
     for _ in range(3):
         opt.step()
     arrays = {name: value for name, value in vars(opt).items() if isinstance(value, np.ndarray)}
-    assert len(arrays) == {SGD: 1, AdaGrad: 1, RMSProp: 1, Adam: 3}[kind]
+    assert len(arrays) == {SGD: 2, AdaGrad: 1, RMSProp: 1, Adam: 3}[kind]
     assert {array.dtype for array in (*arrays.values(), params.value)} == {np.dtype(dtype)}
     scalars = {type(value) for name, value in vars(opt).items() if name not in (*arrays, "params", "t")}
     assert scalars == {float}  # a NumPy scalar here would turn float32 arithmetic into float64

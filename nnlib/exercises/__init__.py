@@ -8,6 +8,6 @@
 Each lesson has its own file, which is where the solutions are: the decorated function of an exercise is the reference.
 """
 
-from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07
-from .core import CheckFailed, Exercise, Result, check, exercise, hint, progress, resume, solution, task
+from . import lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07, lesson08
+from .core import CheckFailed, Exercise, Result, check, exercise, hint, progress, quoted, resume, solution, task
 from .diagnose import Diagnosis, diagnose

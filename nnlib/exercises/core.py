@@ -12,6 +12,7 @@ import inspect
 import io
 import math
 import os
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,17 @@ from .diagnose import Diagnosis, diagnose, same
 
 DRAWS = 3  # fresh random inputs per check
 DOTS = {1: "●○○", 2: "●●○", 3: "●●●"}
+SOLUTIONS = True  # the edition for students sets it to False, see `make teach`
 REGISTRY: dict[str, "Exercise"] = {}
+
+# a number as prose has it: 94, −1.5, 109,386, 3e-5, 10⁻⁸, ½, 2½; in 784-128 the hyphen is no sign, W1 and 3D are names
+NUMBER = re.compile(
+    r"(?P<minus>(?<![\w)\]])[-−])?(?<!\w)"
+    r"(?:10(?P<power>⁻?[⁰¹²³⁴-⁹]++)|(?P<digits>(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:e[-−+]?\d++)?)?(?P<part>[½⅓⅔¼¾]?))"
+    r"(?<=[\d⁰¹²³⁴-⁹½⅓⅔¼¾])(?![A-Za-z_½⅓⅔¼¾]|,\d{3})"
+)
+SUPERSCRIPT = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+PARTS = {"½": 1 / 2, "⅓": 1 / 3, "⅔": 2 / 3, "¼": 1 / 4, "¾": 3 / 4}
 
 
 class CheckFailed(AssertionError):
@@ -418,7 +429,7 @@ def _raised(error):
     """What an exception in the learner's code says: its type, text and line; or that a gap is left."""
     if isinstance(error, NotImplementedError) or "ellipsis" in str(error):
         return Diagnosis.NOT_ATTEMPTED, "not done yet"
-    trace, line = error.__traceback__, None
+    trace, line = error.__traceback__, getattr(error, "line_of_cell", None)  # nnlib.sandbox knows it
     while trace:
         if "exercises" not in trace.tb_frame.f_code.co_filename and line is None:
             line = trace.tb_lineno
@@ -477,6 +488,8 @@ def hint(key):
 def solution(key):
     """The source of the reference solution. Try first."""
     item = find(key)
+    if not SOLUTIONS:
+        return Text(f"{item.number} {item.title}: ask your teacher. hint({item.number!r}) helps as well.")
     if item.options:
         return Text(f"{item.reference()}: {item.options[item.reference()]}")
     source = textwrap.dedent(inspect.getsource(item.reference))
@@ -519,3 +532,39 @@ def progress(lesson=None):
         if lesson in (None, item.order[0])
     ]
     return pd.DataFrame(rows, columns=["exercise", "title", "difficulty", "minutes", "state"]).set_index("exercise")
+
+
+def quoted(words, *values, within=0):
+    """Hold the numbers in a lesson's words against what the lesson measured; AssertionError if one is off.
+
+    quoted("reads about 94 % of 2,000", 100 * share, n, within=(1.5, 0))
+
+    As many values as numbers, in their order. `within`: the largest difference allowed, one for all or one for each;
+    the rounding of the digits that are printed is always allowed.
+    """
+    found = list(NUMBER.finditer(words))
+    allowed = within if isinstance(within, tuple) else (within,) * len(found)
+    if not found or not len(found) == len(values) == len(allowed):
+        raise ValueError(
+            f"{words!r} holds {len(found)} numbers, expected as many values and tolerances, at least 1; "
+            f"got {len(values)} and {len(allowed)}"
+        )
+    for match, value, most in zip(found, values, allowed, strict=True):
+        number, rounding = number_of(match)
+        if not abs(number - value) <= max(most, rounding) + 1e-9 * abs(number):
+            raise AssertionError(
+                f"{words!r} says {match[0]}, measured {value:.6g}, allowed ± {max(most, rounding):.2g}"
+            )
+
+
+def number_of(match):
+    """(value, half a unit of the last digit printed) of a match of NUMBER."""
+    sign = -1 if match["minus"] else 1
+    if match["power"]:
+        value = 10.0 ** int(match["power"].translate(SUPERSCRIPT))
+        return sign * value, value / 2
+    digits = (match["digits"] or "0").replace(",", "").replace("−", "-")
+    mantissa, _, power = digits.partition("e")
+    value = float(digits) + PARTS.get(match["part"], 0)
+    unit = 0.0 if match["part"] else 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
+    return sign * value, unit / 2

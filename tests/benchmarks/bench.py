@@ -1,195 +1,213 @@
-"""How fast is nnlib? `make bench` prints a table and writes data/timings.json, which the lessons quote.
+"""How fast is nnlib? `make bench` measures it beside its rivals, prints tables and writes data/timings.json.
 
-Everything is measured in one run. What is compared takes turns, round after round, so that a slow moment of the
-machine hits all alike; the median of the rounds counts.
+    python tests/benchmarks/bench.py                       # all of it: what `make bench` does
+    python tests/benchmarks/bench.py --only 2-16-16-2      # the steps of one network; prints alone
+    python tests/benchmarks/bench.py --quick --rivals nnlib,products --out /tmp/timings.json
+
+Every rival (rivals.py) has a process of its own, one thread, and one core, the same for all. They take turns, round
+after round, so that a slow moment of the machine hits all alike: one works while the others wait for a line on stdin.
+The median of the rounds counts. All start from the same weights, and unless their losses agree nothing is measured.
+What is not installed is named and left out. The lessons, the README and the tests read what is written.
 """
 
-import os
-
-# before numpy is imported; some machines name an old processor here, which halves the matrix products
-os.environ.pop("OPENBLAS_CORETYPE", None)
-os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-
-import copy
-import dataclasses
+import argparse
+import datetime
 import importlib.util
 import itertools
 import json
 import math
+import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
-import time
+import tempfile
+import threading
 from pathlib import Path
 
-import numpy as np
-from widgets import measure_widgets
+from protocol import ROOT, settle
+from rivals import RIVALS
+from table import step_table, two_thread_table
 
-from nnlib import (
-    SGD,
-    Adam,
-    Linear,
-    ReLU,
-    Sequential,
-    Sigmoid,
-    binary_cross_entropy,
-    cross_entropy,
-    fit,
-    load_fashion_mnist,
-    load_mnist,
-    moons,
-)
-
-ROOT = Path(__file__).resolve().parents[2]
-FRAMEWORKS = {"nnlib": "our", "PyTorch": "torch", "Keras": "keras", "JAX": "jax", "scikit-learn": "sklearn"}
+HERE = Path(__file__).resolve().parent
 RESULT = ROOT / "data" / "timings.json"
+NETS = {"784-128-64-10": [784, 128, 64, 10], "784-512-256-10": [784, 512, 256, 10], "2-16-16-2": [2, 16, 16, 2]}
+SIZES = (1, 32, 64, 128, 512)
+AGREE = 1e-3  # relative, losses after up to three steps in float32
+PATIENCE = 300  # seconds, then a rival counts as dead
 
 
-def measure(functions, rounds=15, calls=20, warm_up=3):
-    """Median seconds per call of each function in {name: function}, measured in turns."""
-    for function in functions.values():
-        for _ in range(warm_up):
-            function()
-    seconds = {name: [] for name in functions}
-    for _ in range(rounds):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            for _ in range(calls):
-                function()
-            seconds[name].append((time.perf_counter() - start) / calls)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+class Died(Exception):
+    """A rival did not answer; the message is the end of what it wrote."""
 
 
-def network(*widths, activation=ReLU, rng):
-    """Linear layers with an activation between them."""
-    layers = []
-    for fan_in, fan_out in itertools.pairwise(widths):
-        layers += [Linear(fan_in, fan_out, rng=rng), activation()]
-    return Sequential(*layers[:-1])
+class Helper:
+    """A script that answers requests (protocol.serve), in a process of its own."""
+
+    def __init__(self, *arguments, script=HERE / "rivals.py"):
+        self.said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115, closed by close
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.said}
+        command = [sys.executable, str(script), *map(str, arguments)]
+        self.process = subprocess.Popen(command, **pipes, text=True, encoding="utf-8")
+
+    def ask(self, what, **request):
+        """The answer to one request; Died if none comes."""
+        alarm = threading.Timer(PATIENCE, self.process.kill)
+        alarm.start()
+        try:
+            self.process.stdin.write(json.dumps({"do": what} | request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except OSError:  # the pipe is closed: it died before
+            line = ""
+        finally:
+            alarm.cancel()
+        if line.startswith("{"):
+            return json.loads(line)
+        self.process.kill()  # if it still runs, it speaks another language
+        self.process.wait()
+        self.said.seek(0)
+        last = self.said.read().strip().splitlines()[-1:] or ["no word"]
+        raise Died(f"ended with status {self.process.returncode}: {last[0]}")
+
+    def close(self):
+        """End of its input is the end of its work."""
+        for part in (self.process.stdin, self.process.stdout):
+            try:
+                part.close()
+            except BrokenPipeError:
+                continue  # it was dead: what it was to read is lost, as it should be
+        self.process.wait()
+        self.said.close()
 
 
-def step_of(net, opt, X, y, input_gradient=False):
-    """One training step, as in the loop that lesson 05 writes."""
+class Field:
+    """The rivals in a race, {name: Helper}. One that dies is named and leaves it; the others go on."""
 
-    def step():
-        _, dZ = cross_entropy(net.forward(X, training=True), y)
-        net.backward(dZ, input_gradient)
-        opt.step()
+    def __init__(self, helpers):
+        self.helpers, self.dead = dict(helpers), {}
 
-    return step
+    def __iter__(self):
+        return iter(list(self.helpers))
 
+    def ask(self, name, what, **request):
+        """Its answer, or None if it died."""
+        try:
+            return self.helpers[name].ask(what, **request)
+        except Died as error:
+            print(f"! {name} died in `{what}` and is left out from here on; it {error}", flush=True)
+            self.dead[name] = str(error)
+            self.helpers.pop(name).close()
+            return None
 
-def by_hand(net, X, y, lr):
-    """The step of `step_of` with SGD for a 784-128-64-10 network, written out in NumPy: no layers, no checks."""
-    W1, b1, W2, b2, W3, b3 = (getattr(layer, name).copy() for layer in net.layers for name in layer.parameter_names)
-    rows = np.arange(len(X))
+    def __enter__(self):
+        return self
 
-    def step():
-        A1 = np.maximum(X @ W1 + b1, 0)
-        A2 = np.maximum(A1 @ W2 + b2, 0)
-        Z = A2 @ W3 + b3
-        E = np.exp(Z - Z.max(axis=1, keepdims=True))
-        dZ = E / E.sum(axis=1, keepdims=True)
-        -np.log(dZ[rows, y]).mean()
-        dZ[rows, y] -= 1
-        dZ /= len(X)
-        dA2 = (dZ @ W3.T) * (A2 > 0)
-        dA1 = (dA2 @ W2.T) * (A1 > 0)
-        for W, b, A, dA in ((W3, b3, A2, dZ), (W2, b2, A1, dA2), (W1, b1, X, dA1)):
-            W -= lr * (A.T @ dA)
-            b -= lr * dA.sum(axis=0)
-
-    step.parameters = (W1, b1, W2, b2, W3, b3)
-    return step
+    def __exit__(self, *_):
+        for helper in self.helpers.values():
+            helper.close()
 
 
-def adam_with_names(params, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-    """Adam as it is written in textbooks, with a new full-size array for every intermediate result."""
-    theta, t = params.value, 0
-    m, v = np.zeros_like(theta), np.zeros_like(theta)
-
-    def step():
-        nonlocal theta, m, v, t
-        t += 1
-        m = beta1 * m + (1 - beta1) * params.grad
-        v = beta2 * v + (1 - beta2) * params.grad**2
-        m_hat = m / (1 - beta1**t)
-        v_hat = v / (1 - beta2**t)
-        theta -= lr * m_hat / (np.sqrt(v_hat) + eps)
-
-    return step
+def agree(losses):
+    """Raise ValueError unless all of {name: losses} are the same to one part in a thousand."""
+    shown = {name: values for name, values in losses.items() if values}
+    for (one, ours), (other, theirs) in itertools.combinations(shown.items(), 2):
+        if len(ours) != len(theirs) or not all(map(lambda a, b: math.isclose(a, b, rel_tol=AGREE), ours, theirs)):
+            raise ValueError(f"not the same work: losses of {one} {ours}, of {other} {theirs}")
 
 
-def import_seconds():
-    """Median over fresh interpreters of `import nnlib`, and of numpy alone."""
+def race(field, job, rounds, seconds):
+    """{name: microseconds per step}: the median of the rounds, each about `seconds` long, by turns.
 
-    def once(module):
-        code = f"import time; s = time.perf_counter(); import {module}; print(time.perf_counter() - s)"
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-        return float(done.stdout)
-
-    pairs = [(once("nnlib"), once("numpy")) for _ in range(7)]
-    return [statistics.median(column) for column in zip(*pairs, strict=True)]
-
-
-def epochs(rng):
-    """Median seconds per epoch of the networks of lesson 05, batches of 64."""
-    mnist, fashion = load_mnist().train, load_fashion_mnist().train
-    two = moons(500, rng=rng)
-    kinds = {
-        "MNIST 784-10-10": (network(784, 10, 10, rng=rng), cross_entropy, mnist, 5),
-        "MNIST 784-128-64-10 sigmoid": (
-            network(784, 128, 64, 10, activation=Sigmoid, rng=rng),
-            cross_entropy,
-            mnist,
-            5,
-        ),
-        "MNIST 784-128-64-10 ReLU": (network(784, 128, 64, 10, rng=rng), cross_entropy, mnist, 5),
-        "Fashion-MNIST 784-128-10": (network(784, 128, 10, rng=rng), cross_entropy, fashion, 5),
-        "moons 2-8-8-8-1 sigmoid": (network(2, 8, 8, 8, 1, activation=Sigmoid, rng=rng), binary_cross_entropy, two, 20),
-    }
-    found = {name: [] for name in kinds}
-    for _ in range(3):
-        for name, (net, loss, train, count) in kinds.items():
-            history = fit(net, loss, SGD(net.parameters(), lr=0.05), train, epochs=count, rng=rng, progress=False)
-            found[name] += [row["seconds"] for row in history]
-    return {name: statistics.median(values) for name, values in found.items()}
-
-
-def frameworks():
-    """(seconds per epoch of 6,400 images in batches of 64, microseconds per image by batch size), both by framework.
-
-    The code is that of lesson 07, SGD in float32. A run of three epochs minus one of a single epoch leaves out what
-    comes once: building the model and compiling. What is not installed is left out; its old figures are kept.
+    Who cannot do with less than twice that (Keras, an epoch of `fit`) is asked in every third round.
     """
-    spec = importlib.util.spec_from_file_location("parity", ROOT / "data" / "parity.py")
-    parity = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(parity)
-    lesson = parity.framework_code()
-    runs = {name: lesson[f"{prefix}_run"] for name, prefix in FRAMEWORKS.items() if lesson["here"][name]}
-    images, labels = lesson["X"], lesson["y"]
-    few = lesson["data"].dev.X[:64], lesson["data"].dev.y[:64]
-    lesson["data"] = dataclasses.replace(lesson["data"], dev=few)  # Keras alone evaluates dev after each epoch
-    seconds = {name: {} for name in runs}
-    for size in (1, 32, 64, 128, 512):
-        count = 6400 // size * size if size > 1 else 320
-        lesson["X"], lesson["y"] = images[:count], labels[:count]
-        for _ in range(3):
-            for name, run in runs.items():
-                rule = {} if name == "scikit-learn" else {"rule": "SGD"}
-                start = time.perf_counter()
-                run(**rule, dtype="float32", size=size, epochs=1)
-                middle = time.perf_counter()
-                run(**rule, dtype="float32", size=size, epochs=3)
-                two_epochs = (time.perf_counter() - middle) - (middle - start)
-                seconds[name].setdefault(size, []).append(two_epochs / (2 * count))
-    per_image = {
-        name: {str(size): 1e6 * statistics.median(found) for size, found in sizes.items()}
-        for name, sizes in seconds.items()
-    }
-    per_epoch = {name: 6400e-6 * sizes.pop("64") for name, sizes in per_image.items()}
-    return per_epoch, per_image
+    losses, steps, every, found = {}, {}, {}, {}
+    for name in field:
+        if answer := field.ask(name, "prepare", **job):
+            losses[name] = answer["losses"]
+    agree(losses)
+    for name in field:
+        if answer := field.ask(name, "go", steps=5):
+            per_step = answer["seconds"] / answer["steps"]
+            steps[name] = max(1, round(seconds / per_step))
+            every[name] = 3 if answer["seconds"] > 2 * seconds or per_step > 2 * seconds else 1
+    for turn in range(rounds):
+        for name in field:
+            if turn % every[name] == 0 and (answer := field.ask(name, "go", steps=steps[name])):
+                found.setdefault(name, []).append(1e6 * answer["seconds"] / answer["steps"])
+    return {name: statistics.median(values) for name, values in found.items() if name in field.helpers}
+
+
+def blocks(quick=False, only=None):
+    """(net, optimizer, activation, {batch: job}) of every table, the same network's together."""
+    nets = [only] if only else list(NETS)[: 1 if quick else None]
+    sizes, functions = ((1, 64), ("sigmoid",)) if quick else (SIZES, ("sigmoid", "ReLU"))
+    for net, rule, activation in itertools.product(nets, ("SGD", "Adam"), functions):
+        job = {"widths": NETS[net], "activation": activation, "optimizer": rule}
+        yield net, rule, activation, {str(size): job | {"batch": size} for size in sizes}
+
+
+def measure_steps(names, core, quick, only):
+    """Steps, kernels and versions, as data/timings.json holds them; prints each table when it is done."""
+    found, rounds = {}, (3, 0.01) if quick else (9, 0.05)
+    with Field({name: Helper(name, 1, core) for name in names}) as field:
+        about = {name: answer for name in field if (answer := field.ask(name, "kernels"))}
+        for name, answer in about.items():
+            print(f"  {name:13} {answer['version']:32} {answer['kernels']}")
+        for net, rule, activation, jobs in blocks(quick, only):
+            by_size = {size: race(field, job, *rounds) for size, job in jobs.items()}
+            found.setdefault(net, {}).setdefault(rule, {})[activation] = by_size
+            print(step_table(net, rule, activation, by_size), flush=True)
+    kernels, versions = ({name: answer[key] for name, answer in about.items()} for key in ("kernels", "version"))
+    return {"step_microseconds": found, "kernels": kernels, "versions": versions, "left_out": sorted(field.dead)}
+
+
+def measure_alone(names, cores, quick):
+    """Two threads on two cores, rival by rival: idle threads of the others would spin. Also their memory."""
+    rounds, sizes = ((3, 0.01), (64,)) if quick else ((7, 0.05), (64, *(size for size in SIZES if size != 64)))
+    times, memory = {}, {}
+    for name in names:
+        with Field({name: Helper(name, 2, ",".join(map(str, cores[:2])))}) as field:
+            for size in sizes:
+                job = {"widths": NETS["784-128-64-10"], "activation": "sigmoid", "optimizer": "SGD", "batch": size}
+                times.setdefault(str(size), {}).update(race(field, job, *rounds))
+                if size == 64 and name in field.helpers and (answer := field.ask(name, "memory")):
+                    memory[name] = answer
+    return {"two_thread_microseconds": times, "memory_megabytes": memory}
+
+
+def installed():
+    """Names of the rivals that can run here; the others are said."""
+    here = [name for name, kind in RIVALS.items() if all(map(importlib.util.find_spec, kind.modules))]
+    for name in sorted(RIVALS.keys() - here):
+        print(f"  {name} is not installed and left out: pip install -r requirements-frameworks.txt")
+    return here
+
+
+def processor():
+    """The processor's name as the system tells it."""
+    try:
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    return " ".join((found[1] if found else platform.processor() or platform.machine()).split())
+
+
+def load():
+    """How many programs wanted a core in the last minute; NaN where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+
+
+def heading(cores, coretype):
+    """Say what is measured on, and how busy it is."""
+    says = f"was set to {coretype!r} and is cleared" if coretype else "is not set"
+    print(
+        f"{processor()}, {os.cpu_count()} cores; rivals on core {cores[-1]}, one thread each; OPENBLAS_CORETYPE {says}"
+    )
+    print(f"{datetime.date.today()}, {platform.platform()}, Python {platform.python_version()}, load {load():.2f}")
+    if load() > 1:
+        print("! load above 1: something else is running here, and these numbers will not be good ones")
 
 
 def rounded(value, digits=3):
@@ -199,66 +217,72 @@ def rounded(value, digits=3):
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def main():
-    rng = np.random.default_rng(0)
-    X, y = load_mnist().train
-    nets = {name: network(784, 128, 64, 10, rng=rng) for name in ("sgd", "input", "adam", "back", "named", "scratch")}
-    batch = X[:64], y[:64]
+def not_finite(value, name=""):
+    """Names of the numbers in nested dicts that are NaN or infinite."""
+    if isinstance(value, dict):
+        return [found for key, part in value.items() for found in not_finite(part, f"{name}.{key}".lstrip("."))]
+    return [name] if isinstance(value, float) and not math.isfinite(value) else []
 
-    # the hand-written step must compute the same before it may be compared
-    twin = copy.deepcopy(nets["sgd"])
-    hand, ours = by_hand(twin, *batch, lr=0.05), step_of(twin, SGD(twin.parameters(), lr=0.05), *batch)
-    hand(), ours()
-    assert np.allclose(twin.theta, np.concatenate([part.ravel() for part in hand.parameters]), atol=1e-6)
 
-    back = nets["back"]
-    _, dZ = cross_entropy(back.forward(batch[0], training=True), batch[1])
-    for name in ("named", "scratch"):
-        nets[name].grad[...] = 0.01 * rng.standard_normal(nets[name].grad.size)
-    steps = measure({
-        "sgd": step_of(nets["sgd"], SGD(nets["sgd"].parameters(), lr=0.05), *batch),
-        "hand": by_hand(nets["sgd"], *batch, lr=0.05),
-        "adam": step_of(nets["adam"], Adam(nets["adam"].parameters()), *batch),
-        "sgd_input": step_of(nets["input"], SGD(nets["input"].parameters(), lr=0.05), *batch, input_gradient=True),
-        "backward": lambda: back.backward(dZ),
-        "backward_input": lambda: back.backward(dZ, input_gradient=True),
-        "adam_scratch": Adam(nets["scratch"].parameters()).step,
-        "adam_named": adam_with_names(nets["named"].parameters()),
-    })  # fmt: skip
-    sizes = {}
-    for size in (1, 32, 128, 512):
-        net = network(784, 128, 64, 10, rng=rng)
-        sizes[size] = step_of(net, SGD(net.parameters(), lr=0.01), X[:size], y[:size])
-    per_size = measure(sizes, rounds=9, calls=10)
-    with_nnlib, with_numpy = import_seconds()
-    old = json.loads(RESULT.read_text(encoding="utf-8"))
-    per_epoch, per_image = frameworks()
-
-    timings = {
-        "batch_microseconds_per_example": {str(size): 1e6 * seconds / size for size, seconds in per_size.items()},
-        "epoch_seconds": epochs(rng),
-        "framework_epoch_seconds": old.get("framework_epoch_seconds", {}) | per_epoch,
-        "framework_microseconds_per_image": old.get("framework_microseconds_per_image", {}) | per_image,
-        "import_seconds": with_nnlib,
-        "import_seconds_numpy_alone": with_numpy,
-        "numpy": np.__version__,
-        "processor": f"{platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        "ratio_adam_named_to_scratch": steps["adam_named"] / steps["adam_scratch"],
-        "ratio_backward_input_gradient": steps["backward_input"] / steps["backward"],
-        "ratio_step_input_gradient": steps["sgd_input"] / steps["sgd"],
-        "ratio_step_nnlib_to_by_hand": steps["sgd"] / steps["hand"],
-        "step_milliseconds": {"Adam": 1e3 * steps["adam"], "SGD": 1e3 * steps["sgd"]},
-        "threads": 1,
-        "widgets": measure_widgets(),
-    }
+def write(timings, path):
+    """Sorted keys, three digits, and no number that is not one."""
     timings = rounded(timings)
-    assert all(math.isfinite(value) for value in timings.values() if isinstance(value, float))
-    for name, value in timings.items():
-        rows = value.items() if isinstance(value, dict) else [("", value)]
-        for kind, number in rows:
-            print(f"{name.replace('_', ' '):34} {kind:30} {number}")
-    RESULT.write_text(json.dumps(timings, indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")
+    if bad := not_finite(timings):
+        raise ValueError(f"not written, since these are not finite: {', '.join(bad)}")
+    text = json.dumps(timings, indent=1, sort_keys=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    print(f"written: {path}")
+
+
+def arguments(given=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few rounds, one network, nothing of the course")
+    parser.add_argument("--only", choices=NETS, help="the steps of this network alone")
+    parser.add_argument("--rivals", help="names separated by commas; all that are installed if left out")
+    parser.add_argument("--out", type=Path, help="file to write; data/timings.json if everything is measured")
+    options = parser.parse_args(given)
+    if unknown := {*(options.rivals or "nnlib").split(",")} - RIVALS.keys():
+        parser.error(f"rivals: expected some of {', '.join(RIVALS)}, got {', '.join(unknown)}")
+    options.part = options.quick or options.only or options.rivals
+    options.out = options.out or (None if options.part else RESULT)
+    return options
+
+
+def main(given=None):
+    options = arguments(given)
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    coretype = os.environ.get("OPENBLAS_CORETYPE")
+    settle(1, cores[:1])  # this process asks and waits; the rivals have the last core to themselves
+    heading(cores or ["?"], coretype)
+    names = options.rivals.split(",") if options.rivals else installed()
+    old = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    timings = {
+        "command": "make bench",
+        "date": datetime.date.today().isoformat(),
+        "openblas_coretype_found": coretype or "",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "threads": 1,
+    }
+    before = load()
+    timings |= measure_steps(names, cores[-1] if cores else "", options.quick, options.only)
+    if not options.only:
+        timings |= measure_alone(names, cores, options.quick)
+        print(two_thread_table(timings))
+    if cores:
+        os.sched_setaffinity(0, cores)
+    if not options.part:
+        import course  # imports numpy, so that it comes after settle
+
+        timings |= course.measure(old, cores[-1] if cores else "")
+    if math.isfinite(before):
+        timings |= {"load_at_start": before, "load_at_end": load()}
+    print(f"load at the end {load():.2f}, of which this benchmark is about 1")
+    if load() > 2:
+        print("! load above 2 at the end: something else was running here")
+    if options.out:
+        write(timings, options.out)
 
 
 if __name__ == "__main__":
