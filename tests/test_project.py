@@ -1,7 +1,7 @@
 """Does the repository keep its own promises: who imports whom, how much code there is, what README says?"""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import io
 import json
@@ -348,6 +348,14 @@ def test_readme_script_runs(tmp_path):
     words = [re.sub(r"-?\d[\d.e-]*", "#", line) for line in (*shown, *done.stdout.splitlines())]
     assert len(shown) > 10
     assert words[: len(shown)] == words[-len(shown) :], "README shows another report than its script prints"
+
+
+def test_readme_shows_the_table_that_the_benchmark_wrote():
+    spec = importlib.util.spec_from_file_location("table", ROOT / "tests" / "benchmarks" / "table.py")
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    timings = json.loads((ROOT / "data" / "timings.json").read_text(encoding="utf-8"))
+    assert table.readme_table(timings).strip() in README
 
 
 def test_commands_exist():
