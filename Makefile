@@ -14,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 ROOT_OPTION := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-all notebooks bench lint clean
+.PHONY: help learn test test-all notebooks site bench lint teach clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -36,12 +36,22 @@ test-all: $(VENV)/installed  ## install frameworks and browser too and run every
 notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one)
 	$(BIN)/python notebooks/execute.py $(ONLY)
 
+site: $(VENV)/installed  ## publish the lessons, as they are stored, as a web site in build/site
+	@mkdir -p build
+	@sed -n '/^# the site/,$$p' requirements-frameworks.txt > build/requirements-site.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r build/requirements-site.txt
+	$(BIN)/python notebooks/site/build.py
+	@echo "open build/site/index.html"
+
 bench: $(VENV)/installed  ## measure speed, write data/timings.json (12 minutes; close other programs; OPTIONS=--quick)
 	$(BIN)/python tests/benchmarks/bench.py $(OPTIONS)
 
 lint: $(VENV)/installed  ## check and format code and notebooks with ruff
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
+
+teach: $(VENV)/installed  ## build student and answers editions, SVG figures, plans and quiz into build/teach (5 minutes; ONLY=04)
+	$(BIN)/python notebooks/teach/build.py $(ONLY)
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)
