@@ -323,17 +323,17 @@ def overfit_twenty(net, loss, split, *, step=None, steps=600):
     step = step or _adam_step(work, loss)
     first = work.forward(X)
     start = value = _loss(loss, first, y)[0]
+    read = _read(first, y)
     zero = 0 * _certain(first, y)
     # half of what equal scores cost; a trained network may be below that already
     goal = 0.5 * (_loss(loss, _output(net, zero, first), y)[0] if _classes(first, y) else start)
-    read, taken = 0.0, 0
-    for taken in range(1, steps + 1):  # noqa: B007
+    taken, solved = 0, False
+    while taken < steps and np.isfinite(value) and not solved:
         step(work, X, y)
+        taken += 1
         scores = work.forward(X)
-        value = _loss(loss, scores, y)[0]
-        read = _read(scores, y)
-        if not np.isfinite(value) or (value < 0.2 * goal and read == 1):
-            break
+        value, read = _loss(loss, scores, y)[0], _read(scores, y)
+        solved = value < 0.2 * goal and read == 1
     figures = {"before": start, "after": value, "accuracy": read, "steps": taken}
     words = f"the loss goes from {start:.4g} to {value:.4g} in {taken} steps"
     verdict = "red" if not value <= goal else "green" if read == 1 else "amber"

@@ -102,6 +102,13 @@ def open_notebook(page, url, kind, name):
 KERNEL = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
 
 
+def settle(page):
+    """Until the kernel has answered what the page has told it, and what the page then told it in turn."""
+    for _ in range(2):
+        page.evaluate(f"{KERNEL}.requestKernelInfo().then(() => 1)")
+        page.wait_for_timeout(20)
+
+
 def run_all(page, timeout=120):
     """Run all cells, wait for the end, and return the text of errors in the outputs."""
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")

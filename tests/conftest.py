@@ -84,6 +84,16 @@ def pytest_runtest_makereport(item):
     return report
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for the tests of one file; imported here, since this file also serves where there is none."""
+    import browser
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        yield p.chromium.launch(executable_path=browser.chromium(), args=browser.FLAGS)
+
+
 ROWS = {  # what a row of the exercise table counts: column, test
     "blank": "test_a_blank_is_not_done_yet",
     "reference": "test_the_reference_passes_fifty_draws",

@@ -6,10 +6,13 @@ import subprocess
 import sys
 
 import browser
+import numpy as np
 import pytest
 from test_notebooks import NOTEBOOKS, WIDGETS
 
-from nnlib.widgets import SoftmaxExplorer, TrainingStepper
+from nnlib import Linear, Sequential
+from nnlib.widgets import DrawDigit, SoftmaxExplorer, TrainingStepper
+from nnlib.widgets.base import HERE as WIDGETS_FOLDER
 
 pytestmark = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing() or "-")
 
@@ -29,14 +32,6 @@ DIGITS = {  # as a hand draws them: strokes of points on a sheet from (0, 0) top
          (64, 60), (50, 48)]],
     9: [[(66, 34), (56, 22), (40, 24), (34, 38), (44, 48), (58, 44), (66, 32), (64, 55), (58, 82)]],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        yield p.chromium.launch(executable_path=browser.chromium(), args=browser.FLAGS)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +80,7 @@ def words(found):
     return found.locator(".nn-description").text_content()
 
 
-def wait_until(page, condition, timeout=10):
+def wait_until(page, condition, timeout=30):
     """Until condition() holds; the page works meanwhile."""
     for _ in range(int(timeout / 0.02)):
         if condition():
@@ -202,7 +197,7 @@ def test_ten_drawn_digits_are_read(page_of):
             page.mouse.up()
         drawn = f"A drawing of {len(strokes)} stroke"
         wait_until(page, lambda drawn=drawn: drawn in words(found))
-        page.wait_for_timeout(150)
+        browser.settle(page)
         said = re.search(r"says (\d) with probability ([\d.]+)", words(found))
         best = found.locator(".nn-best").text_content()
         assert best.startswith(said[1])  # the bar that is marked is what the kernel says
@@ -225,6 +220,51 @@ def test_drawing_by_keyboard_and_undo(page_of):
     wait_until(page, lambda: "A drawing of 1 stroke," in words(found))
 
 
+# A page with the widget's own script and a kernel that answers when the test says so: asked(), answer(state).
+SLOW_KERNEL = """async ([script, state]) => {
+    const {default: made} = await import("data:text/javascript," + encodeURIComponent(script));
+    const asked = [];
+    let tell = null;
+    const model = {get: () => state, send: (message) => asked.push(message), on: (_, f) => (tell = f), off: () => {}};
+    Object.assign(window, {asked: () => asked, answer: (fresh) => { state = fresh; tell(); }});
+    made.render({model, el: document.body});
+}"""
+
+
+def test_a_stroke_drawn_before_the_kernel_has_answered_is_kept(chromium):
+    """The sheet is cleared, and a stroke is on it before the kernel says that it is empty."""
+    net = Sequential(Linear(784, 10, rng=np.random.default_rng(0)))
+    digit = DrawDigit(net, [[(0.2, 0.2), (0.8, 0.2)], [(0.2, 0.8), (0.8, 0.8)]], prediction=False)
+    page = chromium.new_page()
+    page.goto("about:blank")
+    script = "".join((WIDGETS_FOLDER / name).read_text(encoding="utf-8") for name in ("common.js", "draw.js"))
+    page.evaluate(SLOW_KERNEL, [script, digit.as_json()])
+
+    def answer(message):
+        digit.receive(message)
+        page.evaluate("state => answer(state)", digit.as_json())
+
+    def stroke():
+        for key in (" ", "ArrowDown", " "):
+            page.keyboard.press(key)
+
+    page.get_by_role("button", name="clear").click()
+    page.locator("canvas.nn-sheet").focus()
+    stroke()
+    cleared, *_ = page.evaluate("asked()")
+    answer(cleared)
+    assert digit.strokes == []
+    stroke()
+    last = page.evaluate("asked()")[-1]
+    assert len(last["strokes"]) == 2
+    answer(last)
+    digit.draw([[(0.5, 0.1), (0.5, 0.9)]])  # from Python, and nothing is under way: the page follows
+    page.evaluate("state => answer(state)", digit.as_json())
+    stroke()
+    assert page.evaluate("asked()")[-1]["strokes"][0] == [[0.5, 0.1], [0.5, 0.9]]
+    page.close()
+
+
 EXPLORERS = [
     (number, name)
     for number, names in WIDGETS.items()
@@ -243,18 +283,18 @@ def test_an_explorer_answers_its_controls(page_of, number, name):
         slider.focus()
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
-        page.wait_for_timeout(200)
+        browser.settle(page)
         heard.append(words(found))
     for i in range(found.locator("button[data-name]").count()):
         button = found.locator("button[data-name]").nth(i)
         if button.is_enabled():
             button.click()
-            page.wait_for_timeout(200)
+            browser.settle(page)
             heard.append(words(found))
     for select in found.locator("select").all():
         options = select.locator("option").all_text_contents()
         select.select_option(options[-1])
-        page.wait_for_timeout(200)
+        browser.settle(page)
         heard.append(words(found))
     controls = len(heard) - 1
     assert controls >= 3

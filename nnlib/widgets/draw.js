@@ -11,6 +11,9 @@ function drawDigit(first, { root, send }) {
   let pen = [0.5, 0.5]; // where the keyboard's pen is
   let keyDown = false;
   let timer = null;
+  let waiting = null; // the last message, until Python has answered it
+  let count = 0;
+  const page = Math.random().toString(36).slice(2); // the same sheet may be shown twice
 
   const sheet = h("canvas", {
     width: SHEET, height: SHEET, tabindex: "0", role: "img", class: "nn-sheet",
@@ -79,7 +82,8 @@ function drawDigit(first, { root, send }) {
   function tell(now) {
     const message = () => {
       timer = null;
-      send({ do: "draw", strokes: current ? [...strokes, current] : strokes });
+      waiting = `${page}:${++count}`;
+      send({ do: "draw", strokes: current ? [...strokes, current] : strokes, id: waiting });
     };
     if (now) {
       clearTimeout(timer);
@@ -152,8 +156,9 @@ function drawDigit(first, { root, send }) {
   show();
   return (next) => {
     state = next;
-    if (!current && JSON.stringify(next.strokes) !== JSON.stringify(strokes) && timer === null) {
-      strokes = next.strokes.map((stroke) => stroke.slice()); // changed from Python
+    if (next.answered === waiting) waiting = null;
+    if (!current && waiting === null) {
+      strokes = next.strokes.map((stroke) => stroke.slice()); // what has been drawn since the last answer would be lost
       paint();
     }
     show();

@@ -77,6 +77,7 @@ class DrawDigit(Widget):
     """
 
     script = "draw.js"
+    answered = None  # the id of the last message from a page: what the page has drawn since is ahead of the kernel
     prediction = Prediction(
         "You will draw a 7 in a corner of the sheet, a third as high as it is. In lesson 00 four pixels to the side "
         "were too much for the network. Will it read this one?",
@@ -130,9 +131,10 @@ class DrawDigit(Widget):
         return predict_proba(self.net, self.image.reshape(1, 784))[0] if self.strokes else None
 
     def handle(self, message):
-        """{"do": "draw", "strokes": […]}, {"do": "undo"} or {"do": "clear"}."""
+        """{"do": "draw", "strokes": […], "id": …}, {"do": "undo"} or {"do": "clear"}."""
         match message:
             case {"do": "draw", "strokes": list(strokes)}:
+                self.answered = message.get("id")
                 self.draw(strokes)
             case {"do": "undo"}:
                 self.undo()
@@ -146,6 +148,7 @@ class DrawDigit(Widget):
         P = self.probabilities
         return {
             "strokes": self.strokes,
+            "answered": self.answered,
             "pen": PEN / SIZE,
             "pixels": base64.b64encode(pixels.tobytes()).decode(),
             "probabilities": None if P is None else [round(float(p), 4) for p in P],
