@@ -14,7 +14,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 ROOT_OPTION := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help learn test test-all notebooks site bench lint teach clean
+.PHONY: help learn test test-all versions journey notebooks lone site bench lint teach clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -33,8 +33,17 @@ test-all: $(VENV)/installed  ## install frameworks and browser too and run every
 	  $(BIN)/python -m playwright install --with-deps chromium
 	$(ONE_THREAD) NNLIB_NO_SKIP=1 $(BIN)/python -m pytest
 
-notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one)
-	$(BIN)/python notebooks/execute.py $(ONLY)
+versions: $(VENV)/installed  ## run the tests on the oldest and the newest packages, on every Python here (ONLY=3.12-newest)
+	$(BIN)/python tests/versions.py $(ONLY) $(if $(OPTIONS),-- $(OPTIONS))
+
+journey: $(VENV)/installed  ## go through the lessons as learners do: wrong answers, restarts, capstone (OPTIONS="--seed 1 04")
+	$(ONE_THREAD) $(BIN)/python tests/journey.py $(OPTIONS)
+
+notebooks: $(VENV)/installed  ## execute the notebooks afresh and store their outputs (ONLY=04 for one; REPO=owner/name only stamps the address)
+	$(BIN)/python notebooks/execute.py $(if $(REPO),--repo $(REPO),$(ONLY))
+
+lone: $(VENV)/installed  ## run each notebook alone in an empty folder, where it installs nnlib, also on what Colab has (ONLY=04)
+	$(BIN)/python tests/lone.py $(ONLY)
 
 site: $(VENV)/installed  ## publish the lessons, as they are stored, as a web site in build/site
 	@mkdir -p build

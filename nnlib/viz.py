@@ -35,15 +35,32 @@ class Picture(Figure):
     def __repr__(self):
         return self.description
 
+    __str__ = __repr__  # so print(Out[9]) says in words what the picture of cell 9 shows
+
     def _repr_mimebundle_(self, include=None, exclude=None):
         from IPython.core.pylabtools import print_figure
         from PIL import Image
 
         with Image.open(BytesIO(print_figure(self, "png", bbox_inches=None))) as image, BytesIO() as small:
-            # 256 colours are enough for every picture here, and make a stored notebook three times smaller
-            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+            # 128 colours are enough for every picture here, and make a stored notebook three times smaller
+            image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "png", optimize=True)
             png = b64encode(small.getvalue()).decode()
         return {"image/png": png, "text/plain": self.description}, {"image/png": {"alt": self.description}}
+
+
+def described(description):
+    """What a cell has drawn with pyplot, as a Picture: in place of plt.show(), with what is to be seen in words."""
+    import matplotlib.pyplot as plt
+
+    if not plt.get_fignums():
+        raise ValueError("nothing is drawn yet; expected a figure of plt, to be described")
+    fig = plt.gcf()
+    plt.close(fig)
+    FigureCanvasAgg(fig)
+    fig.set_dpi(90)
+    fig.set_layout_engine(fig.get_layout_engine() or "constrained")
+    fig.__class__, fig.description = Picture, description  # the axes cannot move to another figure, so it becomes one
+    return fig
 
 
 def digits(X, titles=None, *, wrong=None, columns=10, size=0.9, description=None):
@@ -86,8 +103,10 @@ def curves(lines, *, xlabel="epoch", ylabel="loss", x=None, log=False, guide=Non
     ax = fig.subplots()
     for i, (name, y) in enumerate(lines.items()):
         at = np.arange(1, len(y) + 1) if x is None else np.asarray(x)[: len(y)]
-        mark = MARKERS[i % 8] if len(y) <= 30 else None
-        ax.plot(at, y, DASHES[i % 4], color=COLOURS[i % 8], marker=mark, markersize=4, label=name)
+        few = len(y) <= 30
+        mark = MARKERS[i % 8] if few or i >= len(DASHES) else None  # no two lines differ by colour alone
+        every = 1 if few else len(y) // 10
+        ax.plot(at, y, DASHES[i % 4], color=COLOURS[i % 8], marker=mark, markersize=4, markevery=every, label=name)
     for name, height in (guide if isinstance(guide, dict) else {"": guide}).items() if guide is not None else ():
         ax.axhline(height, color=GREY, linestyle=":", linewidth=1)
         ax.annotate(name, (1, height), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=GREY)
@@ -117,7 +136,10 @@ def boundary(scores, split, *, title="", ax=None, description=None):
         Z = np.asarray(scores(grid.reshape(-1, 2).astype(np.float32)))
         label = (Z[:, 0] > 0).astype(int) if Z.shape[1] == 1 else Z.argmax(axis=1)
         levels = np.arange(max(label.max(), y.max()) + 2) - 0.5
-        ax.contourf(*grid.transpose(2, 0, 1), label.reshape(200, 200), levels, colors=COLOURS, alpha=0.2)
+        at = *grid.transpose(2, 0, 1), label.reshape(200, 200)
+        ax.contourf(*at, levels, colors=COLOURS, alpha=0.2)
+        if len(np.unique(label)) > 1:
+            ax.contour(*at, levels[1:-1], colors="black", linewidths=0.8)  # for who does not see the colours
     for k in np.unique(y):
         ax.plot(*X[y == k].T, MARKERS[k], color=COLOURS[k], markersize=3, label=f"class {k}")
     ax.set(xlabel="x₁", ylabel="x₂", title=title, aspect="equal")
@@ -165,7 +187,16 @@ def network(Ws, values=None, *, labels=None, title="", ax=None, description=None
             ax.text(layer, max(sizes) / 2 + 0.15, labels[layer], ha="center", va="bottom", fontsize=9)
     ax.set(xlim=(-0.4, len(sizes) - 0.6), ylim=(-max(sizes) / 2 - 0.1, max(sizes) / 2 + 0.5), title=title)
     ax.set_axis_off()
-    fig.description = description or f"{title} network of layers with {', '.join(map(str, sizes))} units".strip()
+    said = [f"{title or 'A network'}; units by layer: {', '.join(map(str, sizes))}."]
+    for layer, row in enumerate(values or []):
+        if row is not None and np.size(row) <= 12:
+            name = labels[layer] if labels else f"layer {layer}"
+            said.append(f"{name}: {', '.join(map(_number, np.ravel(row)))}.")
+    for layer, W in enumerate(Ws, 1):
+        if W.size <= 12:  # as on the lines
+            drawn = [f"{_number(W[i, j])} from {i + 1} to {j + 1}" for i, j in np.argwhere(W)]
+            said.append(f"Lines to layer {layer}: {', '.join(drawn)}.")
+    fig.description = description or " ".join(said)
     return fig
 
 
@@ -283,6 +314,10 @@ def walks(panels, *, curve=None, bowl=None, xlabel="", ylabel="", description=No
     said = (f"{title}: {ylabel} from {y[0]:.3g} to {y[-1]:.3g}" for title, (_, y) in panels.items())
     fig.description = description or "; ".join(said)
     return _bare(fig)
+
+
+def _number(value):
+    return f"{value:.3g}".replace("-", "−")
 
 
 def _bare(fig):

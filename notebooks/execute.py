@@ -2,6 +2,7 @@
 
     python notebooks/execute.py         # all of them; `make notebooks` calls this
     python notebooks/execute.py 04 05   # those whose name begins so
+    python notebooks/execute.py --repo owner/name   # none: only stamp the repository's address
 
 The image of a cell tagged `readme-picture` is also written to misread.png, for README.
 
@@ -12,6 +13,7 @@ shows what really changed.
 
 import base64
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -19,7 +21,17 @@ import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+# pyproject.toml states the repository's address; it is stamped into these places.
+ADDRESS = [
+    r'^(Repository = ")[^"]+',  # pyproject.toml
+    r"^(repository-code: )\S+",  # CITATION.cff
+    r"(nnlib-course @ git\+)[^\s\"]+",  # README
+    r"(nnlib-course\[pictures,widgets\] @ )\S+?(?=/archive/HEAD\.zip)",  # set-up cells
+]
+NAME = r"(colab\.research\.google\.com/github/)[^/]+/[^/]+(?=/blob/)"  # badges and links
 
 
 def normalise(notebook):
@@ -63,7 +75,27 @@ def readme_picture(notebook):
     return None
 
 
+def stamp(repository, root=ROOT):
+    """Write the address wherever it stands. No output depends on it, so nothing is executed."""
+    url = repository if "://" in repository else f"https://github.com/{repository}"
+    if not re.fullmatch(r"https?://[\w.:-]+/[\w-]+/[\w.-]+(?<!\.git)", url):
+        sys.exit(f"expected owner/name or https://…/owner/name, got {repository!r}")
+    name = "/".join(url.split("/")[-2:])
+    paths = [root / file for file in ("pyproject.toml", "CITATION.cff", "README.md")]
+    for path in [*paths, *root.glob("notebooks/[0-9]*.ipynb")]:
+        text = before = path.read_bytes().decode()  # bytes, so that no line end changes
+        for place in ADDRESS:
+            text = re.sub(place, rf"\g<1>{url}", text, flags=re.M)
+        text = re.sub(NAME, rf"\g<1>{name}", text)
+        if text != before:
+            path.write_bytes(text.encode())
+    print(f"{url} stands in pyproject.toml, CITATION.cff, README and the notebooks.")
+
+
 def main():
+    if sys.argv[1:2] == ["--repo"]:
+        stamp(*sys.argv[2:])
+        return
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     os.environ |= one_thread | {"TQDM_DISABLE": "1", "PYTHONHASHSEED": "0"}
     chosen = tuple(sys.argv[1:]) or ("",)

@@ -57,7 +57,8 @@ class Result:
 
     def _repr_html_(self):
         border = {True: "#0072B2 solid", False: "#D55E00 dashed", None: "#777777 dotted"}[self.passed]
-        return f'<div style="border-left: 4px {border}; padding: 0.3em 0.8em">{html.escape(str(self))}</div>'
+        style = f"border-left: 4px {border}; padding: 0.3em 0.8em"  # a status is read out when it appears
+        return f'<div role="status" style="{style}">{html.escape(str(self))}</div>'
 
 
 @dataclass

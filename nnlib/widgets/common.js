@@ -14,7 +14,7 @@ function h(tag, attributes = {}, ...children) {
   return node;
 }
 
-// JupyterLab takes the arrow keys away from inputs unless the input itself says so.
+// JupyterLab takes the arrow keys away from inputs unless the input itself says so; start() gives Escape back.
 const KEEP_KEYS = { "data-lm-suppress-shortcuts": "true" };
 
 function isDark() {
@@ -62,6 +62,7 @@ function start(draw) {
     const first = read();
     const root = h("div", { class: "nn-widget", role: "group", "aria-label": first.name });
     el.append(root);
+    root.addEventListener("keydown", (event) => event.key === "Escape" && root.closest(".jp-Cell")?.focus());
     const stopTheme = followTheme(root);
     const send = (message) => model.send(message);
     if (first.prediction) root.append(ask(first.prediction, (choice) => root.dispatchEvent(new CustomEvent("predicted", { detail: choice }))));

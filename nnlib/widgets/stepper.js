@@ -162,11 +162,11 @@ function stepper(first, { root, send }) {
     if (!map || key === drawnMap) return;
     drawnMap = key;
     const context = plane.getContext("2d"), [left, bottom, right, top] = first.extent, n = first.fine, size = 240 / n;
-    const colours = CLASSES[isDark()];
+    const colours = CLASSES[isDark()], dark = getComputedStyle(root).getPropertyValue("--ink");
     context.clearRect(0, 0, 240, 240);
-    context.globalAlpha = 0.25;
-    bytes(map.map).forEach((label, i) => {
-      context.fillStyle = colours[label % 6];
+    bytes(map.map).forEach((label, i, all) => {
+      const border = (i % n && all[i - 1] !== label) || (i >= n && all[i - n] !== label); // two pale colours are one grey
+      [context.globalAlpha, context.fillStyle] = border ? [0.6, dark] : [0.25, colours[label % 6]];
       context.fillRect((i % n) * size, Math.floor(i / n) * size, size, size);
     });
     context.globalAlpha = 1;
@@ -175,7 +175,7 @@ function stepper(first, { root, send }) {
       context.fillStyle = colours[label % 6];
       marker(context, ...place(a, b), label, 3, "fill");
     }
-    [context.strokeStyle, context.lineWidth] = [getComputedStyle(root).getPropertyValue("--ink"), 2];
+    [context.strokeStyle, context.lineWidth] = [dark, 2];
     for (const point of frame.at ?? []) marker(context, ...place(...point), 0, 6, "stroke");
     plane.setAttribute("aria-label", `regions of the classes: ${map.right} of ${map.of} points in the right one; the batch is ringed`);
   }

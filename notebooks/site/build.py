@@ -46,22 +46,14 @@ def tagged(cell, prefix):
     )
 
 
-def plain(markdown):
-    """The last sentence of a text, without its marks."""
-    text = re.sub(r"<[^>]+>|\[([^]]*)\]\([^)]*\)", r"\1", markdown)
-    text = " ".join(re.sub(r"[*`$#|]", "", text).split())
-    return re.split(r"(?<=[.?!]) +(?=[A-Z0-9])", text)[-1].rstrip(":")
-
-
-def alt_of(cell, before):
-    """The description stored with the picture of a cell; else the sentence before it. None without a picture."""
+def alt_of(cell):
+    """The description stored with the picture of a cell; None without a picture."""
     shown = [output for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     if not shown:
         return None
     if len(shown) > 1:
         raise ValueError(f"one picture for a cell, got {len(shown)}: {cell.source[:60]!r}")
-    stored = shown[0].metadata.get("image/png", {}).get("alt", "").strip()
-    return " ".join(stored.split()) or plain(before)
+    return " ".join(shown[0].metadata["image/png"]["alt"].split())
 
 
 def linked(markdown):
@@ -107,14 +99,13 @@ def prepared(path):
     """A lesson for the site: alt texts, answers behind a click, steppers that play, links that lead somewhere."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata["language_info"] = {"name": "python"}
-    cells, before = [], ""
+    cells = []
     for cell in notebook.cells:
         cells.append(cell)
         if cell.cell_type == "markdown":
-            before = cell.source
             cell.source = linked(cell.source)
             continue
-        if (alt := alt_of(cell, before)) is not None:
+        if (alt := alt_of(cell)) is not None:
             cell.metadata["mystnb"] = {"image": {"alt": alt}}
         if "guards" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("hide-input")
@@ -212,9 +203,10 @@ def listed_symbols():
 
 def page(name, notebooks):
     """A page of this folder, with what is taken from elsewhere put in."""
-    text = (HERE / name).read_text(encoding="utf-8")
+    text = (HERE / name).read_text(encoding="utf-8")  # a whole path stays what it is
     if "(LESSONS)" in text:
         rows = table(README, "Lessons").replace("(notebooks/", "(")
+        rows = re.sub(r" \[!\[.*?\)\]\(.*?\)", "", rows)  # badges: each lesson's page has its own link
         text = text.replace("(LESSONS)", linked(rows))
         text = text.replace("(NAMES)", "\n".join(path.stem for path, _ in notebooks))
     if "(NOTATION)" in text:
@@ -363,8 +355,8 @@ def main(target):
         (source / path.name).write_text(nbformat.writes(prepared(path)), encoding="utf-8")
         if folder := walks(path, store):
             shutil.copytree(folder, source / "_static" / "walks", ignore=done, dirs_exist_ok=True)
-    for path in HERE.glob("*.md"):
-        (source / path.name).write_text(page(path.name, notebooks), encoding="utf-8")
+    for path in (*HERE.glob("*.md"), HERE.parent / "help.md"):
+        (source / path.name).write_text(page(path, notebooks), encoding="utf-8")
     (source / "_static" / "widgets.js").write_text(scripts(), encoding="utf-8")
     shutil.copy(WIDGETS / "common.css", source / "_static")
     shutil.copy(mathjax(), source / "_static" / "mathjax.js")

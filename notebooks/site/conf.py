@@ -14,6 +14,7 @@ nb_execution_mode = "off"  # what is published is what is stored
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # no widget manager from elsewhere: site.js plays what can be played
 myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
 
 html_theme = "sphinx_book_theme"
 html_theme_options = {
