@@ -228,9 +228,9 @@ def test_what_cannot_be_read_is_said(graded):
 
 
 def left_behind(marks):
-    """The command lines of processes that hold one of these words."""
+    """The command lines of processes of this Python that hold one of these words; another run of the tests has its own."""
     lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if any(mark in line for mark in marks)]
+    return [line for line in lines if sys.executable in line and any(mark in line for mark in marks)]
 
 
 def test_nothing_is_left_behind(graded):

@@ -71,7 +71,7 @@ class Reader:
             texts.append(squeezed(" ".join(x["name"]["value"] for x in inside if x["role"]["value"] == "StaticText")))
         return texts
 
-    def until(self, condition, seconds=20):
+    def until(self, condition, seconds=60):
         """Wait; return what the condition gives."""
         for _ in range(20 * seconds):
             if found := condition():

@@ -1,6 +1,7 @@
 """Is the repository's address stated once, and stamped everywhere else? Whether lessons run alone, lone.py tries."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -84,8 +85,9 @@ def test_what_is_no_address_is_refused(course, wrong):
 
 def test_make_stamps_when_it_is_given_an_address():
     make = shutil.which("make") or pytest.skip("make is not here")
+    fresh = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not what make test got
     for arguments, expected in (["REPO=a/b"], "--repo a/b"), (["ONLY=04 05"], "04 05"), ([], ""):
-        shown = subprocess.check_output([make, "-n", "notebooks", *arguments], cwd=ROOT, text=True)
+        shown = subprocess.check_output([make, "-n", "notebooks", *arguments], cwd=ROOT, text=True, env=fresh)
         assert re.search(rf"notebooks/execute\.py *{expected}$", shown, re.M), shown
 
 
