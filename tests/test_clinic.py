@@ -434,6 +434,26 @@ def test_dead_jammed_and_asleep(digits, rng):
     assert finding.figures["layers[1]"]["dead"] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("dead", "scale", "verdict"),
+    [(0, 1, "green"), (1, 1, "amber"), (2, 1, "amber"), (3, 1, "red"), (0, 1e-4, "amber"), (0, 1e-6, "red"),
+     (3, 1e-4, "red"), (4, 1, "red")],
+)  # fmt: skip
+def test_where_units_turn_amber_and_red(rng, dead, scale, verdict):
+    """Four units, some of them below zero for every example; the others move by as much as the input does."""
+    net = Sequential(Linear(1, 4, rng=rng), ReLU(), Dropout(0.5, rng=rng), Linear(4, 2, rng=rng)).astype(np.float64)
+    net.layers[0].W = np.ones((1, 4))
+    net.layers[0].b = np.where(np.arange(4) < dead, -2, 1)
+    split = Split(scale * np.linspace(-0.9, 0.9, 20)[:, None], np.arange(20) % 2)
+    finding = clinic.units(net, split)
+    assert (finding.verdict, [*finding.figures]) == (verdict, ["layers[1]"])
+    assert finding.figures["layers[1]"]["dead"] == dead / 4
+
+
+def test_a_network_without_hidden_units_is_not_asked_for_them(digits, rng):
+    assert clinic.units(network(784, 10, rng=rng), digits.dev).verdict == "grey"
+
+
 def test_overfit_twenty(digits, rng):
     sleepy = network(2, 8, 8, 8, 1, rng=rng, activation=Sigmoid, init=lambda s, r: normal(s, r, 0.001), last=normal)
     points = moons(100, rng=rng)
@@ -457,6 +477,7 @@ def test_rows_sum_to_one(digits, rng):
     assert verdict(Softmax, axis=0) == "red"
     assert verdict(Softmax, axis=None) == "red"
     assert verdict(Sigmoid) == "amber"
+    assert verdict(ReLU) == "grey"  # all at least 0, some above 1
     assert clinic.rows_sum_to_one(network(784, 10, rng=rng), digits.dev).verdict == "grey"
 
 
