@@ -478,6 +478,8 @@ def test_rows_sum_to_one(digits, rng):
     assert verdict(Softmax, axis=None) == "red"
     assert verdict(Sigmoid) == "amber"
     assert verdict(ReLU) == "grey"  # all at least 0, some above 1
+    one = clinic.rows_sum_to_one(network(784, 1, rng=rng, end=(Sigmoid(),)), digits.dev)
+    assert one.verdict == "grey"  # yes or no, in one column
     assert clinic.rows_sum_to_one(network(784, 10, rng=rng), digits.dev).verdict == "grey"
 
 
