@@ -144,6 +144,14 @@ def test_a_program_with_dictionaries_is_a_network_too(digits, rng):
     assert report["units"].verdict == "grey"
 
 
+def test_examine_leaves_a_program_s_dictionaries_as_they_were(digits, rng):
+    program = Program(rng)
+    before = dict(program.params)
+    examine(program, cross_entropy, digits.dev)
+    assert program.grads == {}
+    assert all(program.params[name] is value for name, value in before.items())
+
+
 def test_examine_leaves_everything_as_it_was(digits):
     rng = np.random.default_rng(3)
     net = Sequential(Linear(784, 12, rng=rng), Dropout(0.5, rng=rng), ReLU(), Linear(12, 10, rng=rng))
@@ -211,6 +219,7 @@ def test_the_page_says_it_without_colour_and_escapes(digits):
         ("an image", None, TypeError, "got str"),
         ("one way", None, TypeError, "with forward and backward, got OneWay"),
         ("no parameters", None, TypeError, r"expected \.layers, or dicts \.params and \.grads"),
+        ("no gradients", None, TypeError, r"expected \.layers, or dicts \.params and \.grads, got Half"),
         ("fine", "text", ValueError, r"split: expected a pair \(X, y\)"),
         ("fine", (np.zeros((0, 784)), np.zeros(0, int)), ValueError, "at least 1"),
         ("fine", (np.full((4, 784), np.nan), np.zeros(4, int)), ValueError, "expected finite numbers"),
@@ -219,7 +228,9 @@ def test_the_page_says_it_without_colour_and_escapes(digits):
 def test_what_cannot_be_examined_is_refused(digits, rng, net, split, error, words):
     bare = type("Bare", (), {"forward": lambda self, X, training=False: X, "backward": lambda self, dZ: None})
     one_way = type("OneWay", (), {"forward": bare.forward, "params": {}, "grads": {}})
-    net = {"fine": network(784, 10, rng=rng), "no parameters": bare(), "one way": one_way()}.get(net, net)
+    half = type("Half", (bare,), {"params": {}})
+    nets = {"fine": network(784, 10, rng=rng), "no parameters": bare(), "one way": one_way(), "no gradients": half()}
+    net = nets.get(net, net)
     with pytest.raises(error, match=words):
         examine(net, cross_entropy, digits.dev if split is None else split)
 
@@ -489,6 +500,13 @@ def test_a_softmax_over_the_batch_is_seen_by_one_example(digits, rng):
     net = network(784, 10, 10, rng=rng, end=(layer,))
     assert clinic.one_example(net, digits.dev).verdict == "red"
     assert clinic.one_example(network(784, 10, 10, rng=rng), digits.dev).verdict == "green"
+
+
+def test_a_network_that_takes_a_whole_batch_only_is_seen_by_one_example(digits, rng):
+    net = network(784, 10, 10, rng=rng)
+    whole = type("Whole", (), {"forward": lambda self, X: net.forward(X.reshape(100, 784))})
+    finding = clinic.one_example(whole(), Split(digits.dev.X[:100], digits.dev.y[:100]))
+    assert (finding.verdict, finding.words[:17]) == ("red", "raises ValueError")
 
 
 def test_not_finite(digits, rng):
