@@ -120,8 +120,10 @@ class Desk:
         return None if reply["status"] == "ok" else reply, "\n".join(text for text in shown if text)
 
     def interrupted(self, i, after):
-        """Run a cell and interrupt it after so many seconds; the error or None."""
-        asked, reply = self.client.execute(self.cells[i].source, allow_stdin=False), None
+        """Run a cell and interrupt it so many seconds after it has begun; the error or None."""
+        asked, told, reply = self.client.execute(self.cells[i].source, allow_stdin=False), {}, None
+        while (told.get("msg_type"), told.get("parent_header", {}).get("msg_id")) != ("execute_input", asked):
+            told = self.client.get_iopub_msg(timeout=60)
         time.sleep(after)
         self.manager.interrupt_kernel()
         while reply is None or reply["parent_header"].get("msg_id") != asked:
