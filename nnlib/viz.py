@@ -42,7 +42,7 @@ class Picture(Figure):
         from PIL import Image
 
         with Image.open(BytesIO(print_figure(self, "png", bbox_inches=None))) as image, BytesIO() as small:
-            # 128 colours are enough for every picture here, and make a stored notebook three times smaller
+            # 128 colours are enough for every picture here, and make a stored notebook more than three times smaller
             image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "png", optimize=True)
             png = b64encode(small.getvalue()).decode()
         return {"image/png": png, "text/plain": self.description}, {"image/png": {"alt": self.description}}

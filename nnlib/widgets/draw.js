@@ -157,8 +157,9 @@ function drawDigit(first, { root, send }) {
   return (next) => {
     state = next;
     if (next.answered === waiting) waiting = null;
+    // while an answer is due the page is ahead of the kernel: to follow it would lose what was drawn since
     if (!current && waiting === null) {
-      strokes = next.strokes.map((stroke) => stroke.slice()); // what has been drawn since the last answer would be lost
+      strokes = next.strokes.map((stroke) => stroke.slice());
       paint();
     }
     show();
