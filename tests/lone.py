@@ -94,6 +94,8 @@ def environment(folder, python, packages):
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NNLIB_"))}
     variables |= {"PATH": str(python.parent), "IPYTHONDIR": str(folder / "ipython"), "PYTHONNOUSERSITE": "1"}
     variables["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # or older kernels warn of the debugger
+    if shell := shutil.which("sh"):
+        variables["SHELL"] = shell  # where it is not set, Colab's IPython looks for sh on the PATH
     return python, variables | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
