@@ -31,6 +31,7 @@ import nbformat
 from jupyter_client.manager import KernelManager
 from wrong import RIGHT, WRONG, lesson00, lesson01, lesson02, lesson03, lesson04, lesson05, lesson06, lesson07, lesson08  # noqa: F401
 
+from nnlib.exercises import Diagnosis
 from nnlib.exercises.core import REGISTRY
 
 ANSWERS = {"right": RIGHT, "wrong": WRONG}
@@ -55,6 +56,12 @@ def answer(number, kind, i):
 
     given.__name__ = REGISTRY[number].name
     return given
+
+
+def spoilers(number):
+    """The places, in the list of wrong answers, of those that change what they are given."""
+    diagnoses = [row[1] if isinstance(row[1], tuple) else (row[1],) for row in WRONG.get(number, [])]
+    return [i for i, diagnosis in enumerate(diagnoses) if diagnosis[0] is Diagnosis.MODIFIES_ARGUMENT]
 
 
 def tag(cell, prefix):
@@ -160,15 +167,18 @@ class Desk:
 
     # the learner's answers
 
-    def fill(self, number, kind, rng):
-        """Put an answer into the cell: "right" in some way, "wrong", the course's "solution", or "blank" again."""
+    def fill(self, number, kind, rng, places=None):
+        """Put an answer into the cell: "right" in some way, "wrong", the course's "solution", or "blank" again.
+
+        A function is drawn from these places in the list of such answers; from all of them, if none are named.
+        """
         item, check = REGISTRY[number], self.place[f"check-{number}"]
         cell = self.place[f"exercise-{number}"] if item.is_function else check
         rows = ANSWERS.get(kind, {}).get(number, [])
         if kind == "blank":
             self.cells[cell].source = self.original[cell]
         elif item.is_function:
-            theirs = f"answer({number!r}, {kind!r}, {rng.randrange(len(rows) or 1)})"
+            theirs = f"answer({number!r}, {kind!r}, {rng.choice(places or range(len(rows) or 1))})"
             call = theirs if rows else f"REGISTRY[{number!r}].reference"  # the latter for "solution"
             self.cells[cell].source = f"from journey import REGISTRY, answer\n\n{item.name} = {call}"
         else:
@@ -182,9 +192,9 @@ class Desk:
         places = (self.place.get(f"exercise-{number}"), self.place[f"check-{number}"])
         return [i for i in places if i is not None]
 
-    def mistaken(self, number, stop, rng):
+    def mistaken(self, number, stop, rng, places=None):
         """Answer wrongly, look at the hint, go on to `stop` all the same; then put it right and run that part again."""
-        self.fill(number, "wrong", rng)
+        self.fill(number, "wrong", rng, places)
         cells = self.answered(number)
         self.run(*cells)
         imported = "from nnlib.exercises import hint\n" if self.lesson == "00" else ""  # where it is shown only later
@@ -252,6 +262,23 @@ def first_time(lesson, rng):
         return desk.steps, broken
 
 
+def spoiling(lesson, rng):
+    """From the top: wherever an answer may change what it is given, one that does, and then a right one."""
+    with Desk(lesson) as desk:
+        at, broken = 0, 0
+        for number, after in zip(desk.numbers, [*desk.numbers[1:], None], strict=True):
+            cells = desk.answered(number)
+            stop = desk.answered(after)[0] if after else len(desk.cells)
+            desk.run(*desk.steps_between(at, cells[0]))
+            if places := spoilers(number):
+                broken += desk.mistaken(number, stop, rng, places) is not None
+            else:
+                desk.fill(number, "solution", rng)
+                desk.run(*cells, *desk.steps_between(cells[-1] + 1, stop))
+            at = stop
+        return desk.steps, broken
+
+
 def another_day(lesson, rng):
     """Right answers and blanks; half of the lesson, the kernel restarts; from the top to the end, guards too."""
     with Desk(lesson) as desk:
@@ -296,12 +323,14 @@ def main():
     rng, failed, began = random.Random(chosen.seed), [], time.monotonic()
     shuffled = rng.sample(chosen.lessons, len(chosen.lessons))
     journey = [(first_time, lesson) for lesson in chosen.lessons]
+    spoiled = {number.split(".")[0].zfill(2) for number in WRONG if spoilers(number)}
+    journey += [(spoiling, lesson) for lesson in chosen.lessons if lesson in spoiled]
     journey += [(later_sitting, lesson) for lesson in shuffled if lesson in SITTINGS]
     journey += [(another_day, lesson) for lesson in shuffled]
     for way, lesson in journey:
         try:
             steps, broken = way(lesson, rng)
-            note = f", {broken} stopped by a wrong answer of their own" if way is first_time else ""
+            note = f", {broken} stopped by a wrong answer of their own" if way in (first_time, spoiling) else ""
             print(f"{time.monotonic() - began:5.0f} s  {lesson}  {way.__name__}: {steps} steps{note}", flush=True)
         except Raised as error:
             failed.append((lesson, way.__name__))

@@ -20,6 +20,11 @@ def test_a_first_time_through_a_lesson(rng):
     assert steps > 40
 
 
+def test_an_answer_that_changed_what_it_was_given_leaves_no_trace(rng):
+    steps, _ = journey.spoiling("07", rng)
+    assert steps > 50
+
+
 def test_a_later_sitting_after_a_restart(rng):
     steps, told = journey.later_sitting("04", rng)
     assert steps > 30
