@@ -177,6 +177,42 @@ def test_a_unit_is_chosen_by_click_and_by_arrow_keys(page_of):
     wait_until(page, lambda: found.locator(".nn-equation").text_content() == twin.words.equation())
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_line_stands_between_the_regions_of_two_classes(page_of, theme):
+    """Without colour the two pale regions are one grey: so they never touch, and the line differs from both."""
+    page = page_of("lab", "05")
+    plane = page.locator("canvas.nn-plane")
+    found = page.locator(".nn-widget", has=plane)
+    found.scroll_into_view_if_needed()
+    browser.dark(page, theme == "dark")
+    wait_until(page, lambda: found.get_attribute("data-theme") == theme)
+
+    def regions():
+        """The three most frequent colours that let the page through, as the points do not; each pixel's colour."""
+        read = "node => [...node.getContext('2d').getImageData(0, 0, 240, 240).data]"
+        colours, which, counts = np.unique(
+            np.reshape(plane.evaluate(read), (-1, 4)), axis=0, return_inverse=True, return_counts=True
+        )
+        order = np.argsort(-counts * (colours[:, 3] < 255))[:3]
+        return colours[order], which.reshape(240, 240), order
+
+    def grey(colour):
+        """Luminance on the page, which the canvas lets through."""
+        page_colour = 255 if theme == "light" else 17
+        *rgb, alpha = colour
+        return [0.3, 0.6, 0.1] @ (np.array(rgb) * alpha / 255 + page_colour * (1 - alpha / 255))
+
+    colours, which, order = regions()
+    first, second, line = (which == k for k in order)
+    assert min(first.mean(), second.mean()) > 0.2
+    assert line.mean() > 0.01
+    for one, other in ((first, second), (second, first)):
+        assert not (one[:, 1:] & other[:, :-1]).any()
+        assert not (one[1:] & other[:-1]).any()
+    assert min(abs(grey(colours[2]) - grey(colour)) for colour in colours[:2]) > 60
+    browser.dark(page, False)
+
+
 def test_ten_drawn_digits_are_read(page_of):
     """Drawn with the mouse from lists of strokes; the lesson's network must read eight of the ten."""
     page = page_of("lab", "05")

@@ -390,9 +390,13 @@ def test_the_range_of_the_loss(digits, rng, end, loss, verdict):
     assert clinic.loss_range(net, loss, digits.dev).verdict == verdict
 
 
-def test_the_cage_of_softmax_and_binary_cross_entropy(digits, rng):
-    """Right ln(1 + e^p) - y p at one-hot p; equal p = 1/10; by hand."""
-    net = network(784, 10, 10, rng=rng, end=(Softmax(),))
+@pytest.mark.parametrize("layers", [True, False])
+def test_the_cage_of_softmax_and_binary_cross_entropy(digits, rng, layers):
+    """Right ln(1 + e^p) - y p at one-hot p; equal p = 1/10; by hand. A program's softmax is seen by what it gives."""
+    net = network(784, 10, 10, rng=rng, end=(Softmax(),)) if layers else Program(rng)
+    if not layers:
+        logits = net.forward
+        net.forward = lambda X, training=False: softmax(logits(X))
     figures = clinic.loss_range(net, binary_on_all, digits.dev).figures
     least = (9 * np.log(2) + np.log(1 + np.e) - 1) / 10
     equal = np.log(1 + np.exp(0.1)) - 0.01
@@ -507,6 +511,21 @@ def test_a_network_that_takes_a_whole_batch_only_is_seen_by_one_example(digits, 
     whole = type("Whole", (), {"forward": lambda self, X: net.forward(X.reshape(100, 784))})
     finding = clinic.one_example(whole(), Split(digits.dev.X[:100], digits.dev.y[:100]))
     assert (finding.verdict, finding.words[:17]) == ("red", "raises ValueError")
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.0005, "green"), (0.005, "red")])
+def test_float32_may_round_and_a_network_may_not(digits, off, verdict):
+    """A sum, or a score, that is off by half a thousandth could be rounding; five thousandths could not."""
+
+    class Uneven:
+        def forward(self, X):
+            return np.full((len(X), 10), 0.1) * (1 + off * (len(X) > 1))
+
+    assert clinic.rows_sum_to_one(Uneven(), digits.dev).verdict == verdict
+    Uneven.forward = lambda self, X: np.ones((len(X), 10)) + off * (len(X) > 1)
+    assert clinic.one_example(Uneven(), digits.dev).verdict == verdict
+    Uneven.forward = lambda self, X: 1000 * (np.ones((len(X), 10)) + off * (len(X) > 1))  # relative to the scores
+    assert clinic.one_example(Uneven(), digits.dev).verdict == verdict
 
 
 def test_not_finite(digits, rng):

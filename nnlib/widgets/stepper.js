@@ -31,8 +31,7 @@ function stepper(first, { root, send }) {
   const most = first.small ? 4000 : 600; // frames kept
   const frames = new Map(), maps = new Map(), next = new Map(); // by position, by batch; messages not sent yet
   const busy = () => waiting !== null && performance.now() - sentAt < PATIENCE;
-  let state = first;
-  let target = first.position, shown = null, waiting = null, count = 0, sentAt = 0, lost = false;
+  let state = first, target = first.position, shown = null, waiting = null, count = 0, sentAt = 0, lost = false;
   let playing = false, ended = false, last = 0, drawnMap = null;
 
   const batchOf = (position) => Math.floor(position / first.perBatch);
@@ -345,6 +344,7 @@ function stepper(first, { root, send }) {
 
   merge(first);
   draw(frames.get(first.position) ?? first.frames[0]);
+  new MutationObserver(() => draw(frames.get(shown) ?? state.frames[0])).observe(root.parentElement, { attributes: true, attributeFilter: ["data-theme"] });
   return update;
 }
 export default { render: start(stepper) };
