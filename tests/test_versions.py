@@ -72,13 +72,12 @@ def run(tmp_path, monkeypatch, capsys):
     """(exit code, what was printed) of a run whose tests are those given, in this environment."""
     monkeypatch.setattr(versions, "OUT", tmp_path)
     monkeypatch.setattr(versions, "pythons", lambda: {"3.11": sys.executable, "3.12": sys.executable})
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("NNLIB_OLDEST", raising=False)
 
     def call(tests, *arguments):
         def prepare(name, python, log):
             (tmp_path / name).mkdir()
-            (tmp_path / name / "pytest.ini").write_text("[pytest]\naddopts = -ra\n")
+            (tmp_path / name / "pytest.ini").write_text("[pytest]\naddopts = -ra -p no:nbval\n")
             (tmp_path / name / "test_it.py").write_text(tests)
             return python
 
@@ -110,7 +109,7 @@ def test_one_red_test_makes_the_run_red_and_is_shown(run):
 def test_options_reach_pytest_and_no_test_is_not_green(run):
     assert run(TESTS, "3.11-newest", "--", "-k", "passes")[0] == 0
     code, said = run(TESTS, "3.11-oldest", "--", "-k", "no_such_test")
-    assert (code, "RED, 2 deselected" in said) == (1, True)
+    assert (code, "RED, no tests ran" in said) == (1, True)
 
 
 def test_an_unknown_combination_is_refused(run):
@@ -159,3 +158,8 @@ def test_the_workflow_runs_it_on_every_supported_python():
     assert oldest[1] == versions.oldest_python()
     tried = re.search(r"for python in (.*); do", versions.read("Makefile"))[1]
     assert sorted(re.findall(r"python(3\.\d+)", tried)) == versions.supported()
+
+
+def test_it_runs_pytest_as_make_does():
+    assert f"\nTWO := {' '.join(versions.TWO)}\n" in versions.read("Makefile")
+    assert versions.read("Makefile").count("-m pytest $(TWO)\n") == 2

@@ -21,9 +21,9 @@ import subprocess
 import sys
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+TWO = ["-n", "2", "--dist", "loadfile"]  # as in the Makefile
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "versions"
 SHOWN = ["numpy", "matplotlib", "pandas", "ipywidgets"]
@@ -99,13 +99,13 @@ def run(name, python, options):
             ask = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
             row |= zip(SHOWN, subprocess.check_output([own, "-c", ask], encoding="utf-8").split(), strict=True)
             settings = {"NNLIB_OLDEST": "1"} if name.endswith("-oldest") else {}  # tests/conftest.py
-            command = [own, "-m", "pytest", *options]
+            command = [own, "-m", "pytest", *TWO, *options]
             done = subprocess.run(command, cwd=OUT / name, env=os.environ | settings, stdout=log, stderr=log)
             row |= {"tests": "did not finish", "verdict": "RED" if done.returncode else "green"}
         except (OSError, subprocess.CalledProcessError) as error:
             print(error, file=log)
     text = path.read_text(encoding="utf-8", errors="replace")
-    if closing := re.findall(r"^(?:=+ )?(\d+ .*) in [\d.]+s\b", text, re.M):
+    if closing := re.findall(r"^(?:=+ )?((?:\d+|no) .*) in [\d.]+s\b", text, re.M):
         row["tests"] = closing[-1]
     if row["verdict"] == "RED":
         print(text[-20_000:])
@@ -133,8 +133,7 @@ def main(arguments):
         if version not in here or packages not in ("oldest", "newest"):
             sys.exit(f"cannot run {name!r}: it should be one of {[*here]}, then -oldest or -newest")
     OUT.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(2) as two:  # at a time
-        done = list(two.map(lambda name: run(name, here[name.partition("-")[0]], options), names))
+    done = [run(name, here[name.partition("-")[0]], options) for name in names]
     print("\n" + table([row for row, _ in done]))
     for reason in sorted({reason for _, reasons in done for reason in reasons}):
         print("skipped:", reason)
