@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # before numpy is imported anywhere; the kernels of the notebooks inherit them
@@ -33,7 +34,12 @@ PROFILE = "nnlib-kernels-"
 
 
 def pytest_configure(config):
-    """A fresh IPython profile for all kernels, in which a warning is an error, as pytest makes it for the tests."""
+    """A fresh IPython profile for all kernels, in which a warning is an error, as pytest makes it for the tests.
+
+    And the same draws for everybody: what decides on a change is no lottery. `--hypothesis-profile=default` draws anew.
+    """
+    hypothesis.settings.register_profile("same draws", derandomize=True)
+    hypothesis.settings.load_profile("same draws")
     if PROFILE not in os.environ.get("IPYTHONDIR", ""):
         folder = tempfile.TemporaryDirectory(prefix=PROFILE, ignore_cleanup_errors=True)
         config.add_cleanup(folder.cleanup)

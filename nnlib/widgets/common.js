@@ -35,6 +35,12 @@ function followTheme(root) {
   return () => observer.disconnect();
 }
 
+// Paint a canvas when it comes onto the page, since before that it has no colours to ask for, and after a change of theme.
+function paintWhenShown(canvas, root, paint) {
+  new ResizeObserver(paint).observe(canvas);
+  new MutationObserver(paint).observe(root.parentElement, { attributes: true, attributeFilter: ["data-theme"] });
+}
+
 // The question before the first move. `done` is called once it is answered or skipped.
 function ask(prediction, done) {
   const verdict = h("p", { role: "status", class: "nn-verdict" });

@@ -150,9 +150,7 @@ function drawDigit(first, { root, send }) {
     hint.textContent = "";
     paint();
   });
-  new MutationObserver(paint).observe(root.parentElement, { attributes: true, attributeFilter: ["data-theme"] });
-
-  paint();
+  paintWhenShown(sheet, root, paint);
   show();
   return (next) => {
     state = next;

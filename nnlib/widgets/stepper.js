@@ -157,11 +157,11 @@ function stepper(first, { root, send }) {
   }
 
   function drawPlane(frame) {
-    const map = maps.get(batchOf(frame.p)), key = `${batchOf(frame.p)} ${batchOf(frame.p - 1)} ${isDark()}`;
+    const map = maps.get(batchOf(frame.p)), dark = getComputedStyle(root).getPropertyValue("--ink");
+    const key = `${batchOf(frame.p)} ${batchOf(frame.p - 1)} ${dark}`;
     if (!map || key === drawnMap) return;
     drawnMap = key;
-    const context = plane.getContext("2d"), [left, bottom, right, top] = first.extent, n = first.fine, size = 240 / n;
-    const colours = CLASSES[isDark()], dark = getComputedStyle(root).getPropertyValue("--ink");
+    const context = plane.getContext("2d"), [left, bottom, right, top] = first.extent, n = first.fine, size = 240 / n, colours = CLASSES[isDark()];
     context.clearRect(0, 0, 240, 240);
     bytes(map.map).forEach((label, i, all) => {
       const border = (i % n && all[i - 1] !== label) || (i >= n && all[i - n] !== label); // two pale colours are one grey
@@ -344,7 +344,7 @@ function stepper(first, { root, send }) {
 
   merge(first);
   draw(frames.get(first.position) ?? first.frames[0]);
-  new MutationObserver(() => draw(frames.get(shown) ?? state.frames[0])).observe(root.parentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  if (plane) paintWhenShown(plane, root, () => draw(frames.get(shown) ?? state.frames[0]));
   return update;
 }
 export default { render: start(stepper) };
